@@ -1,0 +1,246 @@
+//! What can stand between markers: tables made of lists of JSON objects.
+//!
+//! - `models`: what `efficientnet models --json` prints;
+//! - `parity`: the file `docs/parity.json`.
+//!
+//! Both take `columns=a,b` (which fields, in which order; otherwise all plain ones of the first object) and
+//! `where=field:value` (only these objects).
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::markers::Marker;
+use crate::build;
+use crate::error::{Context, Error, Result};
+use crate::process;
+use crate::report;
+use crate::system::System;
+
+/// The lists, each made once.
+pub struct Sources {
+    root: PathBuf,
+    lists: HashMap<String, Vec<Map<String, Value>>>,
+}
+
+impl Sources {
+    /// Nothing read yet.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, lists: HashMap::new() }
+    }
+
+    /// The table that a marker asks for.
+    pub fn table(&mut self, marker: &Marker<'_>) -> Result<String> {
+        marker.allow(&["columns", "where"])?;
+        if !self.lists.contains_key(marker.name) {
+            let value = self.read(marker.name)?;
+            self.lists.insert(marker.name.to_string(), objects(value, marker.name)?);
+        }
+        table(&self.lists[marker.name], marker)
+    }
+
+    fn read(&self, name: &str) -> Result<Value> {
+        match name {
+            "models" => {
+                let system = System::here();
+                let built = build::build(&[], false, "release", &system)?;
+                let mut command = built.command(&system);
+                let captured = process::capture(command.args(["models", "--json"]), None)?;
+                serde_json::from_str(&captured.stdout).map_err(|error| {
+                    Error::failure(format!(
+                        "`efficientnet models --json` printed no JSON ({error}): {}",
+                        captured.stderr.trim()
+                    ))
+                })
+            }
+            "parity" => {
+                let path = self.root.join("docs").join("parity.json");
+                let text = fs::read_to_string(&path).doing(|| "cannot read docs/parity.json".into())?;
+                serde_json::from_str(&text).doing(|| "docs/parity.json is no JSON".into())
+            }
+            other => {
+                Err(Error::usage(format!("nothing makes a part called `{other}`: there are models, parity")))
+            }
+        }
+    }
+}
+
+/// The list itself, or the only list inside an object.
+fn objects(value: Value, name: &str) -> Result<Vec<Map<String, Value>>> {
+    let list = match value {
+        Value::Array(list) => Some(list),
+        Value::Object(map) => {
+            let mut lists = map.into_iter().filter_map(|(_, value)| match value {
+                Value::Array(list) => Some(list),
+                _ => None,
+            });
+            lists.next().filter(|_| lists.next().is_none())
+        }
+        _ => None,
+    };
+    let list = list.ok_or_else(|| Error::failure(format!("`{name}` is no list of objects")))?;
+    list.into_iter()
+        .map(|item| match item {
+            Value::Object(map) => Ok(map),
+            _ => Err(Error::failure(format!("`{name}` has an entry that is no object"))),
+        })
+        .collect()
+}
+
+fn table(list: &[Map<String, Value>], marker: &Marker<'_>) -> Result<String> {
+    let filter = match marker.get("where").map(|text| text.split_once(':').ok_or(text)) {
+        None => None,
+        Some(Ok(pair)) => Some(pair),
+        Some(Err(text)) => {
+            return Err(Error::usage(format!("`where={text}` is not written as where=field:value")));
+        }
+    };
+    let chosen: Vec<_> = list
+        .iter()
+        .filter(|item| filter.is_none_or(|(key, value)| item.get(key).is_some_and(|v| plain(v) == value)))
+        .collect();
+    let Some(first) = chosen.first() else {
+        return Err(Error::failure(format!("no entry of `{}` is left for the table", marker.name)));
+    };
+    let mut columns = marker.list("columns");
+    if columns.is_empty() {
+        columns = first
+            .iter()
+            .filter(|(_, v)| !v.is_array() && !v.is_object())
+            .map(|(key, _)| key.as_str())
+            .collect();
+    }
+    if let Some(unknown) =
+        columns.iter().find(|column| !chosen.iter().any(|item| item.contains_key(**column)))
+    {
+        let known: Vec<_> = first.keys().map(String::as_str).collect();
+        return Err(Error::usage(format!(
+            "`{}` has no field `{unknown}`: there are {}",
+            marker.name,
+            known.join(", ")
+        )));
+    }
+    let headings: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let number = chosen.iter().any(|item| item.get(*column).is_some_and(Value::is_number));
+            format!("{}{}", if number { "#" } else { "" }, heading(column))
+        })
+        .collect();
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let rows: Vec<Vec<String>> = chosen
+        .iter()
+        .map(|item| {
+            columns.iter().map(|column| cell(column, item.get(*column).unwrap_or(&Value::Null))).collect()
+        })
+        .collect();
+    Ok(report::markdown_table(&headings, &rows))
+}
+
+/// `max_abs_diff` reads `Max abs diff`; a few have names of their own.
+fn heading(column: &str) -> String {
+    match column {
+        "name" | "model" => "Network".to_string(),
+        "params" => "Parameters".to_string(),
+        "macs" => "MACs".to_string(),
+        "macs_fvcore" => "MACs (fvcore)".to_string(),
+        "resolution" => "Pixels".to_string(),
+        "top1" => "Top-1 %".to_string(),
+        "top5" => "Top-5 %".to_string(),
+        "max_abs" => "Largest difference".to_string(),
+        "max_rel" => "Relative".to_string(),
+        other => {
+            let words = other.replace('_', " ");
+            let mut letters = words.chars();
+            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        }
+    }
+}
+
+fn cell(column: &str, value: &Value) -> String {
+    match value {
+        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
+            (Some(whole), _) if matches!(column, "params" | "macs" | "macs_fvcore" | "activations") => {
+                report::count(whole)
+            }
+            (Some(whole), _) => whole.to_string(),
+            (None, Some(part)) if part != 0.0 && part.abs() < 1e-3 => format!("{part:.1e}"),
+            _ => number.to_string(),
+        },
+        Value::String(text) if matches!(column, "name" | "model") => format!("`{text}`"),
+        other => plain(other),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_string(),
+        Value::Bool(false) => "no".to_string(),
+        Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::markers::rewrite;
+    use super::*;
+
+    fn make(value: Value, marker: &str) -> Result<String> {
+        let list = objects(value, "models").unwrap();
+        let text = format!("<!-- generated: models {marker} -->\n<!-- /generated -->\n");
+        rewrite(&text, &mut |marker| table(&list, marker))
+            .map(|text| text.lines().skip(1).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn models() -> Value {
+        json!([
+            {"name": "efficientnet-b0", "family": "v1", "params": 5_288_548, "resolution": 224, "stages": [1], "max_rel": 3.1e-6},
+            {"name": "resnet18", "family": "resnet", "params": 11_689_512, "resolution": 224, "max_rel": null},
+        ])
+    }
+
+    #[test]
+    fn all_plain_fields_by_default() {
+        let text = make(models(), "").unwrap();
+        assert!(
+            text.starts_with(
+                "| Network | Family | Parameters | Pixels | Relative |\n|---|---|---:|---:|---:|\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("| `efficientnet-b0` | v1 | 5.29 M | 224 | 3.1e-6 |"), "{text}");
+        assert!(text.contains("| `resnet18` | resnet | 11.7 M | 224 |  |"), "{text}");
+    }
+
+    #[test]
+    fn columns_and_rows_are_chosen() {
+        let text =
+            make(json!({"rows": models(), "made_by": "x"}), "columns=params,name where=family:v1").unwrap();
+        assert_eq!(
+            text,
+            "| Parameters | Network |\n|---:|---|\n| 5.29 M | `efficientnet-b0` |\n<!-- /generated -->"
+        );
+    }
+
+    #[test]
+    fn mistakes_say_what_there_is() {
+        let error = make(models(), "columns=nmae").unwrap_err();
+        assert!(error.message.contains("`nmae`") && error.message.contains("name, family"), "{error}");
+        assert!(make(models(), "where=family").is_err());
+        assert!(make(models(), "where=family:none").is_err());
+        assert!(objects(json!("text"), "models").is_err());
+    }
+
+    #[test]
+    fn an_unknown_source_is_refused() {
+        let error = Sources::new("/nowhere".into()).read("moddels").unwrap_err();
+        assert!(error.message.contains("models, parity"), "{error}");
+    }
+}

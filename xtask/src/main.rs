@@ -1,0 +1,142 @@
+//! `cargo xtask`: sets backends up, builds, tests, benchmarks, compares, and keeps the docs' tables up to date.
+//!
+//! It links none of the workspace's crates: it starts processes and reads their JSON, so it compiles in seconds and
+//! works where nothing else has been built yet.
+
+mod backend;
+mod build;
+mod compare;
+mod docs;
+mod doctor;
+mod environment;
+mod error;
+mod machine;
+mod paths;
+mod process;
+mod report;
+mod setup;
+mod system;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::backend::{Backend, Selection};
+use crate::error::Result;
+use crate::system::System;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The workspace's chores",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Show which backends can be built and run here, and what would mend the others
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch what backends need, by package name
+    Setup {
+        /// The backends
+        #[arg(required = true, value_name = "BACKEND")]
+        backends: Vec<Backend>,
+        /// Fetch again what is there already
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print the variables that backends need, for `eval "$(cargo xtask env tch)"`
+    Env {
+        /// The backends
+        #[arg(required = true, value_name = "BACKEND")]
+        backends: Vec<Backend>,
+    },
+    /// Build the `efficientnet` command
+    Build {
+        /// Backends, separated by commas, or `all` that work here
+        #[arg(long, value_name = "LIST", default_value = "flex,ndarray")]
+        backends: Selection,
+        /// Compile kernel fusion and autotuning in even without a GPU
+        #[arg(long)]
+        tuned: bool,
+        /// Cargo's profile
+        #[arg(long, value_name = "NAME", default_value = "release")]
+        profile: String,
+    },
+    /// Check formatting, and run clippy without accepting a warning
+    Lint {
+        /// Backends, separated by commas, or `all` that work here
+        #[arg(long, value_name = "LIST", default_value = "flex,ndarray")]
+        backends: Selection,
+    },
+    /// Run all tests, on every backend that works here
+    Test {
+        /// Exactly these backends, separated by commas; one that does not work is an error
+        #[arg(long, value_name = "LIST")]
+        backends: Option<Selection>,
+        /// The largest networks too
+        #[arg(long)]
+        all: bool,
+        /// What to pass to `cargo test`
+        #[arg(last = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
+    /// Run the benchmarks
+    Bench {
+        /// Only those whose name contains this
+        #[arg(value_name = "FILTER")]
+        filter: Option<String>,
+        /// Backends, separated by commas, or `all` that work here
+        #[arg(long, value_name = "LIST", default_value = "flex,ndarray")]
+        backends: Selection,
+    },
+    /// Measure networks on backends, and write a report
+    Compare(compare::Options),
+    /// Rewrite the generated tables of the docs
+    Docs {
+        /// Change nothing; fail when something would change
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = process::watch_interrupts().and_then(|()| run(Cli::parse().task));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Doctor { json } => doctor::print(json),
+        Task::Setup { backends, force } => setup::setup(&backends, force),
+        Task::Env { backends } => environment::print(&backends),
+        Task::Build { backends, tuned, profile } => {
+            let system = System::here();
+            let wanted = doctor::resolve(&backends, &system)?;
+            let built = build::build(&wanted, tuned, &profile, &system)?;
+            println!("{}", paths::display(&built.binary));
+            Ok(())
+        }
+        Task::Lint { backends } => build::lint(&backends),
+        Task::Test { backends, all, arguments } => test::test(backends.as_ref(), all, &arguments),
+        Task::Bench { filter, backends } => build::bench(&backends, filter.as_deref()),
+        Task::Compare(options) => compare::compare(&options),
+        Task::Docs { check } => docs::docs(check),
+    }
+}
