@@ -132,8 +132,7 @@ impl Features {
         let extra = wanted.iter().any(|backend| !backend.is_built_in());
         let belongs = |backend: Backend| {
             let of_full_set = match backend {
-                Backend::Vulkan => worth_building(Backend::Wgpu),
-                Backend::Wgpu | Backend::Tch | Backend::Cuda => worth_building(backend),
+                Backend::Wgpu | Backend::Vulkan | Backend::Tch | Backend::Cuda => worth_building(backend),
                 Backend::Cpu => false,
                 Backend::Flex | Backend::Ndarray => true,
             };
@@ -189,24 +188,24 @@ mod tests {
 
     #[test]
     fn there_are_two_sets() {
-        let here = |backend: Backend| backend != Cuda;
+        let here = |backend: Backend| !matches!(backend, Vulkan | Cuda);
         let set = |wanted: &[Backend]| names(&Features::for_backends(wanted, here, false).backends);
         assert_eq!(set(&[Flex]), "flex,ndarray");
         assert_eq!(set(&[Ndarray, Flex]), "flex,ndarray");
-        for wanted in [vec![Tch], vec![Wgpu], vec![Vulkan, Flex]] {
-            assert_eq!(set(&wanted), "flex,ndarray,wgpu,vulkan,tch");
+        for wanted in [vec![Tch], vec![Wgpu], vec![Wgpu, Flex]] {
+            assert_eq!(set(&wanted), "flex,ndarray,wgpu,tch");
         }
-        assert_eq!(set(&[Cpu]), "flex,ndarray,wgpu,vulkan,tch,cpu");
+        assert_eq!(set(&[Cpu]), "flex,ndarray,wgpu,tch,cpu");
+        let with_gpu = Features::for_backends(&[Wgpu], |backend| backend != Cuda, false);
+        assert_eq!(names(&with_gpu.backends), "flex,ndarray,wgpu,vulkan,tch");
     }
 
     #[test]
     fn what_cannot_be_built_stays_out() {
         let set = Features::for_backends(&[Wgpu], |backend| backend == Wgpu, true);
-        assert_eq!(set.to_string(), "flex,ndarray,wgpu,vulkan,tuned");
-        assert_eq!(
-            set.to_flag("efficientnet"),
-            "efficientnet/flex,efficientnet/ndarray,efficientnet/wgpu,efficientnet/vulkan,efficientnet/tuned"
-        );
+        assert_eq!(set.to_string(), "flex,ndarray,wgpu,tuned");
+        let flag = "efficientnet/flex,efficientnet/ndarray,efficientnet/wgpu,efficientnet/tuned";
+        assert_eq!(set.to_flag("efficientnet"), flag);
     }
 
     #[test]

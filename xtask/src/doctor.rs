@@ -45,6 +45,10 @@ pub fn verdict(backend: Backend, system: &System) -> Verdict {
     match backend {
         Backend::Flex => ready("pure Rust, on the CPU"),
         Backend::Ndarray => ready("pure Rust, on the CPU; Burn drops it after 0.22"),
+        // Not even compiled in: with it, `wgpu` has SPIR-V kernels as well.
+        Backend::Vulkan if system.loader && matches!(system.adapter, Adapter::SwiftShader(_)) => {
+            lacking(true, "no GPU, and SwiftShader gets its SPIR-V kernels wrong: use wgpu".into(), None)
+        }
         Backend::Wgpu | Backend::Vulkan => match graphics(system) {
             Ok(note) => ready(&note),
             Err(note) => lacking(true, note, Some("cargo xtask setup wgpu")),

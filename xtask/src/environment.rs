@@ -38,6 +38,10 @@ pub fn variables(
         list.push(("VK_DRIVER_FILES", manifest.clone()));
         list.push(("VK_ICD_FILENAMES", manifest));
         list.push(("CUBECL_WGPU_DEFAULT_DEVICE", "Cpu".to_string()));
+        // Where no one is logged in, the EGL that wgpu asks as well complains on standard error for each adapter.
+        if current("XDG_RUNTIME_DIR").is_none() {
+            list.push(("XDG_RUNTIME_DIR", env::temp_dir().display().to_string()));
+        }
     }
     list
 }
@@ -132,7 +136,10 @@ mod tests {
     fn swiftshader_is_named_only_where_there_is_no_gpu() {
         let software = system(Adapter::SwiftShader("/s.json".into()));
         let list = variables(&[Backend::Vulkan], &software, |_| None);
-        assert_eq!(names(&list), ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "CUBECL_WGPU_DEFAULT_DEVICE"]);
+        assert_eq!(
+            names(&list),
+            ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "CUBECL_WGPU_DEFAULT_DEVICE", "XDG_RUNTIME_DIR"]
+        );
         let gpu = system(Adapter::Gpu("AMD".into()));
         assert_eq!(variables(&[Backend::Wgpu], &gpu, |_| None), []);
     }

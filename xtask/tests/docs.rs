@@ -36,7 +36,7 @@ fn tables_are_checked_then_written_then_up_to_date() {
     assert!(docs(root.path(), &[]).status.success());
     let text = fs::read_to_string(&readme).unwrap();
     assert!(
-        text.contains("| `resnet18` | 11.7 M |") && text.ends_with("<!-- /generated -->\n\nafter\n"),
+        text.contains("| `resnet18` | 11,689,512 |") && text.ends_with("<!-- /generated -->\n\nafter\n"),
         "{text}"
     );
     let text = fs::read_to_string(&guide).unwrap();

@@ -67,10 +67,11 @@ impl Sources {
     }
 }
 
-/// The list itself, or the only list inside an object.
+/// The list itself, or the only list inside an object, or what an object keeps under the networks' names.
 fn objects(value: Value, name: &str) -> Result<Vec<Map<String, Value>>> {
     let list = match value {
         Value::Array(list) => Some(list),
+        Value::Object(map) if !map.is_empty() && map.values().all(Value::is_object) => Some(by_name(map)),
         Value::Object(map) => {
             let mut lists = map.into_iter().filter_map(|(_, value)| match value {
                 Value::Array(list) => Some(list),
@@ -87,6 +88,16 @@ fn objects(value: Value, name: &str) -> Result<Vec<Map<String, Value>>> {
             _ => Err(Error::failure(format!("`{name}` has an entry that is no object"))),
         })
         .collect()
+}
+
+/// `{"resnet18": {"flex": 1e-6}}` as `[{"model": "resnet18", "flex": 1e-6}]`.
+fn by_name(map: Map<String, Value>) -> Vec<Value> {
+    let object = |(name, fields): (String, Value)| {
+        let mut object = Map::from_iter([("model".to_string(), Value::String(name))]);
+        object.extend(fields.as_object().cloned().unwrap_or_default());
+        Value::Object(object)
+    };
+    map.into_iter().map(object).collect()
 }
 
 fn table(list: &[Map<String, Value>], marker: &Marker<'_>) -> Result<String> {
@@ -163,7 +174,7 @@ fn cell(column: &str, value: &Value) -> String {
     match value {
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
             (Some(whole), _) if matches!(column, "params" | "macs" | "macs_fvcore" | "activations") => {
-                report::count(whole)
+                grouped(whole)
             }
             (Some(whole), _) => whole.to_string(),
             (None, Some(part)) if part != 0.0 && part.abs() < 1e-3 => format!("{part:.1e}"),
@@ -172,6 +183,19 @@ fn cell(column: &str, value: &Value) -> String {
         Value::String(text) if matches!(column, "name" | "model") => format!("`{text}`"),
         other => plain(other),
     }
+}
+
+/// `5,288,548`: a table of the docs is where someone looks the exact number up.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn plain(value: &Value) -> String {
@@ -215,8 +239,15 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(text.contains("| `efficientnet-b0` | v1 | 5.29 M | 224 | 3.1e-6 |"), "{text}");
-        assert!(text.contains("| `resnet18` | resnet | 11.7 M | 224 |  |"), "{text}");
+        assert!(text.contains("| `efficientnet-b0` | v1 | 5,288,548 | 224 | 3.1e-6 |"), "{text}");
+        assert!(text.contains("| `resnet18` | resnet | 11,689,512 | 224 |  |"), "{text}");
+    }
+
+    #[test]
+    fn objects_under_names_become_rows() {
+        let text = make(json!({"b": {"flex": 2e-6, "tch": 0.5}, "a": {"flex": 1e-7}}), "").unwrap();
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(rows[..2], ["| `b` | 2.0e-6 | 0.5 |", "| `a` | 1.0e-7 |  |"]);
     }
 
     #[test]
@@ -225,7 +256,7 @@ mod tests {
             make(json!({"rows": models(), "made_by": "x"}), "columns=params,name where=family:v1").unwrap();
         assert_eq!(
             text,
-            "| Parameters | Network |\n|---:|---|\n| 5.29 M | `efficientnet-b0` |\n<!-- /generated -->"
+            "| Parameters | Network |\n|---:|---|\n| 5,288,548 | `efficientnet-b0` |\n<!-- /generated -->"
         );
     }
 

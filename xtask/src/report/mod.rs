@@ -16,7 +16,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 pub use markdown::table as markdown_table;
-pub use number::count;
 
 use crate::backend::Backend;
 use crate::compare::row::Row;
