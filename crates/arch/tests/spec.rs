@@ -1,5 +1,7 @@
 //! Names, bounds, building rules and tensor lists.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use std::collections::HashSet;
 
 use efficientnet_arch::{ArchError, ArchSpec, Coefficients, Residual, Tap, models};

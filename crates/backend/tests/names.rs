@@ -1,5 +1,7 @@
 //! Names parse, and a name that gives no device says what to type instead.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use efficientnet_backend::{Backend, BackendError, DeviceName, Selector, device};
 
 fn parsed(name: &str) -> (Backend, Selector) {

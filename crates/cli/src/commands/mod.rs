@@ -1,0 +1,8 @@
+//! One module for each command.
+
+pub mod eval;
+pub mod measure;
+pub mod models;
+pub mod predict;
+pub mod summary;
+pub mod weights;

@@ -1,0 +1,98 @@
+//! Errors as a person meets them: one sentence, and an exit status that says whose turn it is.
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use efficientnet_model::ModelError;
+use efficientnet_weights::WeightsError;
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub enum CliError {
+    /// The user can mend it: exit status 2.
+    Usage(String),
+    /// Something else failed: exit status 1.
+    Failure(String),
+    /// Ctrl-C: exit status 130, as a shell reports it.
+    Interrupted,
+    /// The reader of our output went away (`| head`): not an error.
+    OutputClosed,
+}
+
+impl CliError {
+    /// Prints the sentence and gives the exit status.
+    pub fn report(&self) -> ExitCode {
+        match self {
+            Self::Usage(sentence) => say(sentence, 2),
+            Self::Failure(sentence) => say(sentence, 1),
+            Self::Interrupted => say("interrupted", 130),
+            Self::OutputClosed => ExitCode::SUCCESS,
+        }
+    }
+
+    /// Reading a file that the user named failed.
+    pub fn reading(path: &Path, error: &io::Error) -> Self {
+        Self::Usage(format!("{} cannot be read: {error}", path.display()))
+    }
+
+    /// Writing a file failed.
+    pub fn writing(path: &Path, error: &io::Error) -> Self {
+        Self::Failure(format!("{} cannot be written: {error}", path.display()))
+    }
+}
+
+fn say(sentence: &str, status: u8) -> ExitCode {
+    eprintln!("error: {sentence}");
+    ExitCode::from(status)
+}
+
+/// Burn reports what a device cannot do (memory above all) by panicking: that becomes a sentence, too.
+pub fn describe_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let payload = info.payload();
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        let place = info.location().map_or(String::new(), |place| format!(" ({place})"));
+        eprintln!("error: the computation failed: {}{place}", text.lines().next().unwrap_or_default());
+        std::process::exit(1);
+    }));
+}
+
+macro_rules! usage {
+    ($($error:ty),+) => {
+        $(impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::Usage(error.to_string())
+            }
+        })+
+    };
+}
+
+usage!(
+    efficientnet_arch::ArchError,
+    efficientnet_backend::BackendError,
+    efficientnet_data::ClassListError,
+    efficientnet_data::FolderError,
+    efficientnet_data::ImageError
+);
+
+impl From<WeightsError> for CliError {
+    fn from(error: WeightsError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            WeightsError::Download { .. } | WeightsError::Tampered { .. } => Self::Failure(sentence),
+            WeightsError::Io { action, .. } if action != "read" => Self::Failure(sentence),
+            _ => Self::Usage(sentence),
+        }
+    }
+}
+
+impl From<ModelError> for CliError {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Weights(error) => error.into(),
+            other => Self::Usage(other.to_string()),
+        }
+    }
+}

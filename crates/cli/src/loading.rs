@@ -1,0 +1,125 @@
+//! What the commands share: weights by file or name, images, a forward pass.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use burn::tensor::Tensor;
+use efficientnet_data::{Folder, ImageError, Transform};
+use efficientnet_model::Network;
+use efficientnet_weights::{LoadOptions, Weights, registry};
+
+use crate::commands;
+use crate::error::CliError;
+use crate::npy::Array;
+
+/// Weights with what they imply.
+pub struct Loaded {
+    pub weights: Weights,
+}
+
+impl Loaded {
+    /// The preprocessing that the weights were trained with.
+    pub fn transform(&self) -> Result<Transform, CliError> {
+        let line = &self.weights.implied().transform;
+        line.parse()
+            .map_err(|error| CliError::Failure(format!("the weights' transform does not parse: {error}")))
+    }
+
+    /// Logits in front of the first class: 1 where logit 0 is the background.
+    pub fn class_offset(&self) -> usize {
+        self.weights.implied().class_offset
+    }
+}
+
+/// Reads a weights file, or downloads the published checkpoint with this name first.
+pub fn weights(source: &str, model: Option<&str>) -> Result<Loaded, CliError> {
+    let path = Path::new(source);
+    let (path, options) = match registry::find(source) {
+        Some(published) if !path.exists() => (commands::weights::fetch(source)?, published.load_options()),
+        _ => (path.to_path_buf(), LoadOptions::default()),
+    };
+    let options = match model {
+        Some(name) => LoadOptions { model: Some(name.to_string()), ..options },
+        None => options,
+    };
+    Ok(Loaded { weights: efficientnet_weights::load(path, &options)? })
+}
+
+/// How many threads decode images.
+fn decoders() -> NonZeroUsize {
+    NonZeroUsize::new(efficientnet_backend::threads()).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Normalised images, one behind the other: `[paths, 3, height, width]`. Where a path's result is an error, its values are
+/// zeros.
+pub fn batch<P: AsRef<Path> + Sync>(
+    paths: &[P],
+    transform: &Transform,
+) -> (Vec<f32>, Vec<Result<(), ImageError>>) {
+    let mut values = vec![0.0; paths.len() * transform.output_len()];
+    let results = transform.load_batch(paths, &mut values, decoders());
+    (values, results)
+}
+
+/// `count` images at even distances below a folder, again and again where it has fewer.
+pub fn images(folder: &Path, transform: &Transform, count: usize) -> Result<Vec<f32>, CliError> {
+    let folder = Folder::open(folder, None)?;
+    let samples = folder.samples();
+    let step = (samples.len() / count).max(1);
+    let chosen = samples.iter().step_by(step).cycle().take(count);
+    let paths: Vec<&Path> = chosen.map(|sample| sample.path.as_path()).collect();
+    let (values, results) = batch(&paths, transform);
+    results.into_iter().collect::<Result<Vec<()>, _>>()?;
+    Ok(values)
+}
+
+/// `[channels, height, width]` of what the transform puts out.
+///
+/// # Errors
+/// [`CliError::Usage`] where the network takes another number of channels than a photograph has.
+pub fn input_shape(network: &Network, transform: &Transform) -> Result<[usize; 3], CliError> {
+    let channels = network.spec().in_channels;
+    if channels != 3 {
+        let sentence = format!(
+            "{} takes {channels} channels and a photograph has 3; give its input with --npy",
+            network.spec().name
+        );
+        return Err(CliError::Usage(sentence));
+    }
+    let [height, width] = transform.output_size();
+    Ok([channels, height, width])
+}
+
+/// Logits `[batch, classes]` of a batch.
+pub fn forward(network: &Network, x: Tensor<4>) -> Result<Array, CliError> {
+    let logits = network.forward(x);
+    let shape = logits.dims().to_vec();
+    let values = logits.into_data().try_to_vec::<f32>();
+    let values =
+        values.map_err(|error| CliError::Failure(format!("the logits cannot be read: {error:?}")))?;
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(Array { shape, values }),
+        false => Err(CliError::Failure("the logits are not finite".to_string())),
+    }
+}
+
+/// The `count` classes with the highest logits, best first; of equal ones the lower number first.
+pub fn best(logits: &[f32], count: usize) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..logits.len()).collect();
+    let count = count.min(classes.len());
+    let order = |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b));
+    classes.sort_unstable_by(order);
+    classes.truncate(count);
+    classes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first() {
+        assert_eq!(best(&[0.1, 3.0, -1.0, 3.0, 2.0], 3), [1, 3, 4]);
+        assert_eq!(best(&[1.0], 5), [0]);
+    }
+}

@@ -1,0 +1,192 @@
+//! The command as people type it: what it prints, and how it fails.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn efficientnet(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_efficientnet")).args(args).output().unwrap()
+}
+
+fn json(args: &[&str]) -> Value {
+    let output = efficientnet(args);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Runs what must fail with one sentence, and gives the exit status and the sentence.
+fn failure(args: &[&str]) -> (i32, String) {
+    let output = efficientnet(args);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!text.contains("panicked"), "{args:?}: {text}");
+    assert!(output.stdout.is_empty(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+    (output.status.code().unwrap(), text)
+}
+
+#[test]
+fn summary_of_b0() {
+    let summary = json(&["summary", "efficientnet-b0", "--json"]);
+    assert_eq!(summary["params"], 5_288_548);
+    assert_eq!(summary["macs"], 385_825_092);
+    assert_eq!(summary["macs_fvcore"], 399_300_484);
+    assert_eq!(summary["activations"], 6_748_036);
+    assert_eq!(summary["resolution"], 224);
+    assert_eq!(summary["model"], "efficientnet-b0");
+    assert_eq!(summary["peak_activation_bytes"], 6_021_120);
+    assert_eq!(summary["stages"].as_array().unwrap().len(), 9);
+    assert!(summary.get("layers").is_none());
+}
+
+#[test]
+fn summary_at_another_scale() {
+    let scaled = json(&[
+        "summary",
+        "efficientnet-b0",
+        "--width",
+        "1.1",
+        "--depth",
+        "1.2",
+        "--resolution",
+        "260",
+        "--json",
+    ]);
+    let b2 = json(&["summary", "efficientnet-b2", "--json"]);
+    for key in ["params", "macs", "macs_fvcore", "activations", "peak_activation_bytes"] {
+        assert_eq!(scaled[key], b2[key], "{key}");
+    }
+    let ten = json(&["summary", "efficientnet-b0", "--classes", "10", "--json", "--layers"]);
+    assert_eq!(ten["params"], 5_288_548 - 990 * 1281);
+    assert!(ten["layers"].as_array().unwrap().len() > 200);
+}
+
+#[test]
+fn text_is_for_people() {
+    let output = efficientnet(&["summary", "efficientnet-b0"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("5,288,548") && text.contains("r4_k5_s22_e6_i112_o192_se0.25"), "{text}");
+    let output = efficientnet(&["models"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().any(|line| line.starts_with("efficientnetv2-xl")), "{text}");
+    assert_eq!(json(&["models", "--json"]).as_array().unwrap().len(), 33);
+}
+
+#[test]
+fn an_unknown_model_offers_the_nearest() {
+    let (status, text) = failure(&["summary", "efficientnet-b9"]);
+    assert_eq!(status, 2);
+    assert!(
+        text.contains("no network is called `efficientnet-b9`") && text.contains("efficientnet-b0"),
+        "{text}"
+    );
+}
+
+#[test]
+fn impossible_scales_are_refused() {
+    for scale in [["--width", "0"], ["--depth", "NaN"], ["--resolution", "0"], ["--classes", "0"]] {
+        let (status, text) = failure(&["summary", "efficientnet-b0", scale[0], scale[1]]);
+        assert_eq!((status, text.lines().count()), (2, 1), "{scale:?}: {text}");
+    }
+}
+
+#[test]
+fn a_missing_device_says_what_to_type() {
+    let (status, text) = failure(&["measure", "efficientnet-b0", "--device", "rocm"]);
+    assert_eq!(status, 2);
+    assert!(text.contains("no backend is called `rocm`"), "{text}");
+    let (status, text) = failure(&["measure", "efficientnet-b0", "--device", "cuda:7"]);
+    assert_eq!(status, 2);
+    assert!(text.contains("use --device"), "{text}");
+}
+
+/// A tiny checkpoint is not published, so a small network is measured instead: it must agree with itself.
+#[test]
+fn a_measurement_agrees_with_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let logits = folder.path().join("logits.npy");
+    let logits = logits.to_str().unwrap();
+    let run = |extra: &[&str]| {
+        let common = ["measure", "mobilenetv2", "--device", "flex", "--resolution", "32", "--batch", "2"];
+        let short = ["--seconds", "0", "--warmup-seconds", "0", "--json"];
+        json(&[&common, &short[..], extra].concat())
+    };
+    let first = run(&["--out", logits]);
+    assert_eq!(first["agreement"], Value::Null);
+    assert!(first["runs"].as_u64().unwrap() >= 3 && first["median_ms"].as_f64().unwrap() > 0.0);
+    let second = run(&["--reference", logits]);
+    assert_eq!(second["agreement"]["max_abs"], 0.0);
+    assert_eq!(second["agreement"]["top1_same"], 2);
+}
+
+#[test]
+fn every_published_transform_is_one_that_we_have() {
+    let list = json(&["weights", "list", "--json"]);
+    let checkpoints = list.as_array().unwrap();
+    assert!(checkpoints.len() > 50, "{}", checkpoints.len());
+    for checkpoint in checkpoints {
+        let line = checkpoint["transform"].as_str().unwrap();
+        let transform: efficientnet_data::Transform = line.parse().unwrap();
+        assert_eq!(transform.to_string(), line, "{}", checkpoint["name"]);
+    }
+}
+
+struct Broken {
+    folder: tempfile::TempDir,
+}
+
+impl Broken {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+#[test]
+fn what_is_not_weights_is_refused_in_one_sentence() {
+    let broken = Broken::new();
+    let header_lies = [&u64::MAX.to_le_bytes()[..], b"{}"].concat();
+    let files = [
+        broken.file("empty.safetensors", b""),
+        broken.file("text.pth", b"these are no weights"),
+        broken.file("lies.safetensors", &header_lies),
+        broken.file("nothing.safetensors", b"\x02\0\0\0\0\0\0\0{}"),
+        broken.path().to_path_buf(),
+        broken.path().join("not-there.pth"),
+    ];
+    for file in files {
+        let file = file.to_str().unwrap();
+        let (status, text) = failure(&["weights", "inspect", file]);
+        assert_eq!((status, text.lines().count()), (2, 1), "{file}: {text}");
+        let (status, text) = failure(&["predict", "--weights", file, "cat.jpg"]);
+        assert_eq!((status, text.lines().count()), (2, 1), "{file}: {text}");
+    }
+}
+
+#[test]
+fn a_conversion_that_fails_leaves_nothing() {
+    let broken = Broken::new();
+    let source = broken.file("text.pth", b"these are no weights");
+    let target = broken.path().join("out.safetensors");
+    let (status, _) = failure(&[
+        "weights",
+        "convert",
+        source.to_str().unwrap(),
+        "--to",
+        target.to_str().unwrap(),
+        "--naming",
+        "timm",
+    ]);
+    assert_eq!(status, 2);
+    assert_eq!(std::fs::read_dir(broken.path()).unwrap().count(), 1);
+}

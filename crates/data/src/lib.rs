@@ -1,0 +1,45 @@
+//! Image files become normalised arrays, with the pixels that the reference pipelines give.
+//!
+//! A network is only as good as the preprocessing it gets: a published checkpoint expects one resize, one crop and one
+//! normalisation, and loses accuracy with any other. So the pipeline is data, one line that is kept with the weights,
+//! and every step gives the pixels of Pillow and torchvision (what the published accuracies were measured with).
+//!
+//! ```
+//! use efficientnet_data::{RgbImage8, Transform};
+//!
+//! let transform: Transform =
+//!     "decode | resize(256, bicubic) | center_crop(224) | normalize(imagenet)".parse()?;
+//! assert_eq!(transform.output_size(), [224, 224]);
+//!
+//! // `Transform::load` starts from a file; here the image is made on the spot.
+//! let image = RgbImage8::filled(500, 375, [124, 116, 104]);
+//! let values = transform.apply(&image); // [channel, height, width]
+//! assert_eq!(values.len(), 3 * 224 * 224);
+//! assert!(values.iter().all(|value| value.abs() < 0.01));
+//! # Ok::<(), efficientnet_data::TransformError>(())
+//! ```
+//!
+//! Against Pillow and torchvision, decoder included, the 8-bit pixels before the normalisation are equal in every bit on
+//! a hundred ImageNet photographs; `tests/` holds every operation and every kind of file to that.
+//! `scripts/fixtures/preprocessing.py` made the reference.
+
+mod class_list;
+mod decode;
+mod error;
+mod folder;
+mod geometry;
+mod image;
+mod normalize;
+mod resample;
+mod syntax;
+mod transform;
+
+pub use class_list::{ClassListError, read_class_list};
+pub use decode::{DecodeOptions, MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_bytes};
+pub use error::ImageError;
+pub use folder::{Folder, FolderError, Sample};
+pub use image::RgbImage8;
+pub use normalize::Normalization;
+pub use resample::Interpolation;
+pub use syntax::TransformError;
+pub use transform::{CropMode, Op, Transform};

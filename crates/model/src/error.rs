@@ -1,0 +1,16 @@
+//! Why a network cannot be built or filled.
+
+use efficientnet_arch::ArchError;
+use thiserror::Error;
+
+/// A sentence for each thing that a caller can get wrong.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The spec asks for something that no network can be built with.
+    #[error(transparent)]
+    Arch(#[from] ArchError),
+    /// The weights do not fit the network.
+    #[error(transparent)]
+    Weights(#[from] efficientnet_weights::WeightsError),
+}

@@ -1,0 +1,101 @@
+//! The two layers that Burn does not have: a convolution with its normalisation and activation, and stochastic depth.
+
+use burn::module::{Flag, Module, Param};
+use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::tensor::{Device, Distribution, Tensor, activation};
+use efficientnet_arch::{Activation, ArchSpec, ConvUnit as UnitSpec, Padding};
+
+use crate::init;
+
+/// A convolution without bias, batch normalisation, and perhaps the activation.
+#[derive(Module, Debug)]
+pub struct ConvUnit {
+    /// Weight `[out, in / groups, kernel, kernel]`.
+    pub conv: Conv2d,
+    /// Normalisation over `[batch, out, height, width]`.
+    pub bn: BatchNorm,
+    /// What follows the normalisation.
+    #[module(skip)]
+    act: Option<Activation>,
+}
+
+impl ConvUnit {
+    /// Builds a unit of `spec` with the official initial values.
+    pub(crate) fn new(unit: &UnitSpec, spec: &ArchSpec, device: &Device) -> Self {
+        let norm = BatchNormConfig::new(unit.out_channels)
+            .with_epsilon(spec.batch_norm.epsilon)
+            .with_momentum(spec.batch_norm.momentum);
+        Self {
+            conv: init::conv(unit, spec.padding, device),
+            bn: norm.init(device),
+            act: unit.act.then_some(spec.activation),
+        }
+    }
+
+    /// # Shapes
+    /// - input: `[batch, in, height, width]`
+    /// - output: `[batch, out, ceil(height / stride), ceil(width / stride)]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.bn.forward(self.conv.forward(x));
+        match self.act {
+            Some(act) => activate(act, x),
+            None => x,
+        }
+    }
+}
+
+/// Applies a network's non-linearity.
+pub(crate) fn activate(act: Activation, x: Tensor<4>) -> Tensor<4> {
+    match act {
+        Activation::Silu => activation::silu(x),
+        Activation::Relu => activation::relu(x),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+    }
+}
+
+/// Burn's padding for a square kernel. Its `Same` is TensorFlow's: an odd pixel goes to the bottom and right.
+pub(crate) fn padding(rule: Padding, kernel: usize) -> PaddingConfig2d {
+    let half = kernel / 2;
+    match rule {
+        // A 1x1 kernel is never padded: saying so keeps backends on their direct path.
+        _ if kernel == 1 => PaddingConfig2d::Valid,
+        Padding::Same => PaddingConfig2d::Same,
+        Padding::Symmetric => PaddingConfig2d::Explicit(half, half, half, half),
+    }
+}
+
+/// Stochastic depth (Huang et al., ECCV 2016): in training the branch is dropped for whole samples with probability
+/// `prob`, and scaled by `1 / (1 - prob)` for the others. The official code calls it drop connect.
+#[derive(Module, Debug)]
+pub struct StochasticDepth {
+    /// Probability of dropping a sample's branch.
+    pub prob: f64,
+    /// Whether to behave as during training; cleared by `freeze` and `valid`.
+    pub training: Param<Flag>,
+}
+
+impl StochasticDepth {
+    /// # Panics
+    /// Where `prob` is not in `[0, 1)`.
+    pub fn new(prob: f64) -> Self {
+        assert!(
+            (0.0..1.0).contains(&prob),
+            "stochastic depth drops with a probability in [0, 1), not {prob}"
+        );
+        Self { prob, training: Param::from_bool(true) }
+    }
+
+    /// # Shapes
+    /// - input and output: `[batch, channels, height, width]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        // As Burn's own dropout: the device says that a backward is possible, the flag that this layer takes part in it.
+        if self.prob == 0.0 || !self.training.is_enabled() || !x.device().is_autodiff() {
+            return x;
+        }
+        let keep = 1.0 - self.prob;
+        let [batch, ..] = x.dims();
+        let mask = Tensor::random([batch, 1, 1, 1], Distribution::Bernoulli(keep), &x.device());
+        x * (mask / keep)
+    }
+}
