@@ -45,5 +45,5 @@ pub fn network(spec: &ArchSpec, device: &Device) -> Network {
 /// A batch `[batch, channels, side, side]` of values from a rule.
 pub fn input(batch: usize, channels: usize, side: usize, device: &Device) -> Tensor<4> {
     let shape = [batch, channels, side, side];
-    Tensor::from_data(TensorData::new(synthetic::input("input.0", &shape), shape), device)
+    Tensor::from_data(TensorData::new(synthetic::input("input.0", shape), shape), device)
 }

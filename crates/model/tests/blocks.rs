@@ -102,37 +102,37 @@ fn blocks_on(backend: Backend, device: &Device) {
 
 #[test]
 fn flex() {
-    on(Backend::Flex, |device| blocks_on(Backend::Flex, device));
+    on(Backend::Flex, |device, _| blocks_on(Backend::Flex, device));
 }
 
 #[test]
 fn ndarray() {
-    on(Backend::NdArray, |device| blocks_on(Backend::NdArray, device));
+    on(Backend::NdArray, |device, _| blocks_on(Backend::NdArray, device));
 }
 
 #[test]
 fn tch() {
-    on(Backend::Tch, |device| blocks_on(Backend::Tch, device));
+    on(Backend::Tch, |device, _| blocks_on(Backend::Tch, device));
 }
 
 #[test]
 fn wgpu() {
-    on(Backend::Wgpu, |device| blocks_on(Backend::Wgpu, device));
+    on(Backend::Wgpu, |device, _| blocks_on(Backend::Wgpu, device));
 }
 
 #[test]
 fn vulkan() {
-    on(Backend::Vulkan, |device| blocks_on(Backend::Vulkan, device));
+    on(Backend::Vulkan, |device, _| blocks_on(Backend::Vulkan, device));
 }
 
 #[test]
 fn cuda() {
-    on(Backend::Cuda, |device| blocks_on(Backend::Cuda, device));
+    on(Backend::Cuda, |device, _| blocks_on(Backend::Cuda, device));
 }
 
 #[test]
 fn cpu() {
-    on(Backend::Cpu, |device| blocks_on(Backend::Cpu, device));
+    on(Backend::Cpu, |device, _| blocks_on(Backend::Cpu, device));
 }
 
 #[test]

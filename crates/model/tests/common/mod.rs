@@ -11,22 +11,28 @@ use efficientnet_arch::Padding;
 use efficientnet_backend::{Backend, Device};
 use serde::Deserialize;
 
-/// Runs `test` on a backend's device, or says aloud that the backend was not asked for.
+/// Runs `test` on a backend's device, or says aloud that the backend was not asked for. `test` also learns whether the
+/// backend is the first of those that were.
 ///
 /// One backend at a time: each uses all cores, LibTorch's threads spin while they wait for one, and four copies of the
 /// largest network would need 16 GB.
-pub fn on(backend: Backend, test: impl FnOnce(&Device)) {
+pub fn on(backend: Backend, test: impl FnOnce(&Device, bool)) {
     static ALONE: Mutex<()> = Mutex::new(());
-    let wanted: Vec<Backend> = match env::var("EFFICIENTNET_TEST_BACKENDS") {
-        Ok(list) => list.split(',').filter(|name| !name.trim().is_empty()).map(parse).collect(),
-        Err(_) => [Backend::Flex, Backend::NdArray].into_iter().filter(|each| each.is_compiled()).collect(),
-    };
-    if !wanted.contains(&backend) {
+    let Some(place) = wanted().iter().position(|each| *each == backend) else {
         eprintln!("NOT RUN on {backend}: EFFICIENTNET_TEST_BACKENDS does not ask for it");
         return;
-    }
+    };
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    test(&efficientnet_backend::device(backend.name()).unwrap_or_else(|error| panic!("{error}")));
+    let device = efficientnet_backend::device(backend.name()).unwrap_or_else(|error| panic!("{error}"));
+    test(&device, place == 0);
+}
+
+/// The backends that were asked for.
+fn wanted() -> Vec<Backend> {
+    match env::var("EFFICIENTNET_TEST_BACKENDS") {
+        Ok(list) => list.split(',').filter(|name| !name.trim().is_empty()).map(parse).collect(),
+        Err(_) => [Backend::Flex, Backend::NdArray].into_iter().filter(|each| each.is_compiled()).collect(),
+    }
 }
 
 fn parse(name: &str) -> Backend {
