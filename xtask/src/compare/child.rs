@@ -130,7 +130,7 @@ mod tests {
         let row = row(
             Kind::Measure,
             r#"echo noise >&2; echo '{"model":"m","median_ms":5.5,"first_call_ms":9,"params":7,"later":1,
-               "agreement":{"reference":"/tmp/x.npy","max_abs":1e-6,"max_rel":2e-6,"top1_same":2,"images":2}}'"#,
+               "agreement":{"reference":"logits.npy","max_abs":1e-6,"max_rel":2e-6,"top1_same":2,"images":2}}'"#,
             None,
         );
         assert_eq!(row.status, Status::Ok, "{row:?}");
