@@ -20,6 +20,7 @@ use crate::geometry::{self, Window};
 use crate::image::RgbImage8;
 use crate::normalize::Normalization;
 use crate::resample::{self, Interpolation};
+use crate::source::Content;
 use crate::syntax::{self, TransformError};
 
 pub use op::Op;
@@ -51,6 +52,17 @@ pub struct Transform {
     normalization: Normalization,
     /// `[height, width]`
     output: [usize; 2],
+}
+
+/// Whose random numbers a transform takes: the same draw gives the same pixels, on any thread and any day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Draw {
+    /// The run's seed.
+    pub seed: u64,
+    /// The epoch, from 0.
+    pub epoch: u64,
+    /// The image's place in the epoch, counted over all ranks.
+    pub index: u64,
 }
 
 /// What timm does with the part of an image that is not square.
@@ -213,6 +225,28 @@ impl Transform {
     pub fn apply_into(&self, image: &RgbImage8, values: &mut [f32]) {
         assert_eq!(values.len(), self.output_len(), "the place for an image has another length");
         self.normalization.apply(self.pixels(image).pixels(), values);
+    }
+
+    /// A sample's 8-bit pixels, `[height, width, 3]`, as they go to the device: everything but `normalize`.
+    ///
+    /// # Errors
+    /// As [`decode`](crate::decode()); `name` is what the error calls the image.
+    ///
+    /// # Panics
+    /// If `levels` has another length than [`Transform::output_len`].
+    pub fn render(
+        &self,
+        content: &Content,
+        name: &str,
+        _draw: Draw,
+        levels: &mut [u8],
+    ) -> Result<(), ImageError> {
+        let image = match content {
+            Content::File(bytes) => Cow::Owned(self.options.decode_bytes(bytes, name)?),
+            Content::Pixels(image) => Cow::Borrowed(image),
+        };
+        levels.copy_from_slice(self.pixels(&image).pixels());
+        Ok(())
     }
 
     /// Reads a file as the first operation says.

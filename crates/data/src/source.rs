@@ -1,0 +1,111 @@
+//! Where labelled images come from.
+//!
+//! A [`Source`] is a list: so many samples, each with a class and a key, read in any order and from several threads. What
+//! is behind it (folders, tar files, binaries, nothing at all) is its own affair.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::image::RgbImage8;
+
+/// Labelled images that can be read in any order, from several threads.
+pub trait Source: Send + Sync + fmt::Debug {
+    /// How many samples there are; never 0.
+    #[expect(clippy::len_without_is_empty, reason = "a source without samples does not open")]
+    fn len(&self) -> usize;
+
+    /// The names of the classes; a sample's class is an index into them. The order is the network's order of outputs.
+    fn classes(&self) -> &[String];
+
+    /// A sample's class.
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    fn class(&self, index: usize) -> usize;
+
+    /// What a sample is called in splits, journals and errors: no other one of the source has the same key, and it stays
+    /// the same when the data are moved (`n01440764/ILSVRC2012_val_00000293.JPEG`, without the folder above).
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    fn key(&self, index: usize) -> Cow<'_, str>;
+
+    /// Reads a sample.
+    ///
+    /// # Errors
+    /// [`SourceError`], one sentence that says which file, and what to do.
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    fn read(&self, index: usize) -> Result<Content, SourceError>;
+}
+
+/// What a source holds of a sample.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// An image file's bytes, not decoded.
+    File(Vec<u8>),
+    /// Pixels, where the source has no image files.
+    Pixels(RgbImage8),
+}
+
+/// Why a source does not open, or a sample is not read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A folder of class folders that is none.
+    #[error(transparent)]
+    Folder(#[from] crate::folder::FolderError),
+    /// A file could not be opened or read.
+    #[error("{name} cannot be read: {source}; check the path and its permissions")]
+    Read {
+        /// The file, and the place in it where that helps.
+        name: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Some samples of a source, in an order of their own: what a split takes.
+#[derive(Debug, Clone)]
+pub struct Subset {
+    source: Arc<dyn Source>,
+    indices: Vec<u32>,
+}
+
+impl Subset {
+    /// The samples of `source` with these indices; `None` if there are none, or one is beyond its end.
+    pub fn new(source: Arc<dyn Source>, indices: Vec<u32>) -> Option<Self> {
+        let length = source.len();
+        let fits = !indices.is_empty() && indices.iter().all(|index| (*index as usize) < length);
+        fits.then_some(Self { source, indices })
+    }
+
+    /// The samples' places in the whole source.
+    pub fn indices(&self) -> &[u32] {
+        &self.indices
+    }
+}
+
+impl Source for Subset {
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn classes(&self) -> &[String] {
+        self.source.classes()
+    }
+
+    fn class(&self, index: usize) -> usize {
+        self.source.class(self.indices[index] as usize)
+    }
+
+    fn key(&self, index: usize) -> Cow<'_, str> {
+        self.source.key(self.indices[index] as usize)
+    }
+
+    fn read(&self, index: usize) -> Result<Content, SourceError> {
+        self.source.read(self.indices[index] as usize)
+    }
+}
