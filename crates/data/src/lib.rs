@@ -29,6 +29,7 @@ mod error;
 mod folder;
 mod geometry;
 mod image;
+mod loader;
 mod normalize;
 mod random;
 mod resample;
@@ -41,6 +42,9 @@ pub use decode::{DecodeOptions, MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, de
 pub use error::ImageError;
 pub use folder::{Folder, FolderError, Sample};
 pub use image::RgbImage8;
+pub use loader::{
+    Batch, Epoch, LastBatch, Loader, LoaderError, LoaderOptions, OnError, Order, Position, Shard, Skipped,
+};
 pub use normalize::Normalization;
 pub use random::{Purpose, Random};
 pub use resample::Interpolation;
