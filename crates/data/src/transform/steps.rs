@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 
 use super::{Draw, Op, Transform};
+use crate::augment::{
+    self, Augmentation, Canvas, ColorJitter, Fill, RandAugment, RandomErasing, Rectangle, Sampling,
+};
 use crate::geometry::{self, Window};
 use crate::image::RgbImage8;
 use crate::random::{Purpose, Random};
@@ -45,46 +48,115 @@ impl Transform {
     /// The operations from the one with the place `first`; those before it, and what they draw, are done.
     fn draw_from(&self, first: usize, image: Cow<'_, RgbImage8>, drawing: &mut Drawing) -> RgbImage8 {
         let mut image = image;
-        let mut ops = self.spatial[first..].iter().peekable();
+        let mut ops = self.per_image[first..].iter().peekable();
         while let Some(op) = ops.next() {
             // Only what the next crop keeps is computed. That is all the memory it takes, too: the long side of a very
             // thin image may become enormous.
             let crop = ops.next_if(|next| op.is_resize() && next.is_crop());
-            image = Cow::Owned(apply(op, crop, image, drawing));
+            image = Cow::Owned(self.apply_op(op, crop, image, drawing));
         }
         image.into_owned()
     }
-}
 
-fn apply(op: &Op, crop: Option<&Op>, image: Cow<'_, RgbImage8>, drawing: &mut Drawing) -> RgbImage8 {
-    let size = (image.width(), image.height());
-    match *op {
-        Op::Resize { short, interpolation } => {
-            let full = geometry::resized_by_short_side(size.0, size.1, short);
-            resample::resize(&image, full, window(crop, full, drawing), interpolation)
-        }
-        Op::Squash { height, width, interpolation } => {
-            resample::resize(&image, (width, height), window(crop, (width, height), drawing), interpolation)
-        }
-        Op::RandomResizedCrop { height, width, area, ratio, interpolation } => {
-            let random_window = RandomWindow { area, ratio, size: height.min(width) };
-            let window = random_window.draw(size.0, size.1, &mut drawing.random);
-            drawing.note(|| {
-                let Window { x, y, width, height } = window;
-                format!("random_resized_crop: {width} x {height} at {x}, {y}")
-            });
-            let whole = Window { x: 0, y: 0, width, height };
-            resample::resize(&resample::crop(&image, window), (width, height), whole, interpolation)
-        }
-        Op::Flip { probability } => {
-            let mut image = image.into_owned();
-            if drawing.random.chance(probability) {
-                image.flip();
-                drawing.note(|| "flip".to_string());
+    fn apply_op(
+        &self,
+        op: &Op,
+        crop: Option<&Op>,
+        image: Cow<'_, RgbImage8>,
+        drawing: &mut Drawing,
+    ) -> RgbImage8 {
+        let size = (image.width(), image.height());
+        match *op {
+            Op::Resize { short, interpolation } => {
+                let full = geometry::resized_by_short_side(size.0, size.1, short);
+                resample::resize(&image, full, window(crop, full, drawing), interpolation)
             }
-            image
+            Op::Squash { height, width, interpolation } => resample::resize(
+                &image,
+                (width, height),
+                window(crop, (width, height), drawing),
+                interpolation,
+            ),
+            Op::RandomResizedCrop { height, width, area, ratio, interpolation } => {
+                let random_window = RandomWindow { area, ratio, size: height.min(width) };
+                let window = random_window.draw(size.0, size.1, &mut drawing.random);
+                drawing.note(|| {
+                    let Window { x, y, width, height } = window;
+                    format!("random_resized_crop: {width} x {height} at {x}, {y}")
+                });
+                let whole = Window { x: 0, y: 0, width, height };
+                resample::resize(&resample::crop(&image, window), (width, height), whole, interpolation)
+            }
+            Op::Flip { probability } => {
+                let mut image = image.into_owned();
+                if drawing.random.chance(probability) {
+                    image.flip();
+                    drawing.note(|| "flip".to_string());
+                }
+                image
+            }
+            Op::AutoAugment { sampling, fill } => {
+                let drawn = augment::auto_augment([size.1, size.0], &mut drawing.random);
+                self.augment(image, "autoaugment", &drawn, self.canvas(sampling, fill), drawing)
+            }
+            Op::RandAugment { layers, magnitude, std, increasing, sampling, fill } => {
+                let policy = RandAugment { layers, magnitude, std, increasing };
+                let drawn = augment::rand_augment(policy, [size.1, size.0], &mut drawing.random);
+                self.augment(image, "randaugment", &drawn, self.canvas(sampling, fill), drawing)
+            }
+            Op::TrivialAugment { sampling, fill } => {
+                let drawn = augment::trivial_augment(&mut drawing.random);
+                self.augment(image, "trivialaugment", drawn.as_slice(), self.canvas(sampling, fill), drawing)
+            }
+            Op::ColorJitter { brightness, contrast, saturation, hue } => {
+                let jitter = ColorJitter { brightness, contrast, saturation, hue };
+                let drawn = jitter.draw(&mut drawing.random);
+                self.augment(
+                    image,
+                    "color_jitter",
+                    &drawn,
+                    self.canvas(Sampling::default(), Fill::default()),
+                    drawing,
+                )
+            }
+            Op::RandomErasing { probability, area, ratio, fill } => {
+                let mut image = image.into_owned();
+                let erasing = RandomErasing { area, ratio };
+                if drawing.random.chance(probability)
+                    && let Some(place) = erasing.draw(size.0, size.1, &mut drawing.random)
+                {
+                    augment::erase(&mut image, place, fill, &self.normalization, &mut drawing.random);
+                    drawing.note(|| {
+                        let Rectangle { x, y, width, height } = place;
+                        format!("random_erasing: {width} x {height} at {x}, {y}")
+                    });
+                }
+                image
+            }
+            _ => resample::crop(&image, window(Some(op), size, drawing)),
         }
-        _ => resample::crop(&image, window(Some(op), size, drawing)),
+    }
+
+    fn augment(
+        &self,
+        image: Cow<'_, RgbImage8>,
+        name: &str,
+        drawn: &[Augmentation],
+        canvas: Canvas,
+        drawing: &mut Drawing,
+    ) -> RgbImage8 {
+        drawing.note(|| match drawn {
+            [] => format!("{name}: nothing"),
+            drawn => format!(
+                "{name}: {}",
+                drawn.iter().map(Augmentation::to_string).collect::<Vec<_>>().join(", ")
+            ),
+        });
+        drawn.iter().fold(image.into_owned(), |image, augmentation| augmentation.apply(image, canvas))
+    }
+
+    fn canvas(&self, sampling: Sampling, fill: Fill) -> Canvas {
+        Canvas { fill: fill.colour(&self.normalization), sampling }
     }
 }
 
