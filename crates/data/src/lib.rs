@@ -23,6 +23,7 @@
 //! a hundred ImageNet photographs; `tests/` holds every operation and every kind of file to that.
 //! `scripts/fixtures/preprocessing.py` made the reference.
 
+mod augment;
 mod class_list;
 mod decode;
 mod error;
@@ -30,13 +31,16 @@ mod folder;
 mod geometry;
 mod image;
 mod loader;
+mod mix;
 mod normalize;
 mod random;
+mod random_crop;
 mod resample;
 mod source;
 mod syntax;
 mod transform;
 
+pub use augment::{Augmentation, Canvas, Distance, Fill, Sampling};
 pub use class_list::{ClassListError, read_class_list};
 pub use decode::{DecodeOptions, MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_bytes};
 pub use error::ImageError;
@@ -45,6 +49,7 @@ pub use image::RgbImage8;
 pub use loader::{
     Batch, Epoch, LastBatch, Loader, LoaderError, LoaderOptions, OnError, Order, Position, Shard, Skipped,
 };
+pub use mix::Mix;
 pub use normalize::Normalization;
 pub use random::{Purpose, Random};
 pub use resample::Interpolation;
