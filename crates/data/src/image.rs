@@ -45,6 +45,13 @@ impl RgbImage8 {
         self.pixels
     }
 
+    /// Left becomes right.
+    pub(crate) fn flip(&mut self) {
+        for row in self.pixels.chunks_exact_mut(self.width * 3) {
+            row.as_chunks_mut::<3>().0.reverse();
+        }
+    }
+
     /// The bytes of one row.
     pub(crate) fn row_mut(&mut self, y: usize) -> &mut [u8] {
         &mut self.pixels[y * self.width * 3..][..self.width * 3]
@@ -74,5 +81,12 @@ mod tests {
         let mut image = RgbImage8::new(1, 2, vec![1, 2, 3, 4, 5, 6]).unwrap();
         assert_eq!(image.row_mut(1), [4, 5, 6]);
         assert_eq!(format!("{image:?}"), "RgbImage8(1 x 2)");
+    }
+
+    #[test]
+    fn a_flip_turns_every_row() {
+        let mut image = RgbImage8::new(2, 2, (1..=12).collect()).unwrap();
+        image.flip();
+        assert_eq!(image.pixels(), [4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9]);
     }
 }

@@ -31,6 +31,7 @@ mod geometry;
 mod image;
 mod normalize;
 mod random;
+mod random_crop;
 mod resample;
 mod source;
 mod syntax;

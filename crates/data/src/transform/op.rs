@@ -1,17 +1,9 @@
-//! The operations of a pipeline: what they are called, which arguments they take, how they are written.
+//! The operations of a pipeline, and how they are written.
 
 use std::fmt;
-use std::ops::Range;
 
 use crate::normalize::Normalization;
 use crate::resample::Interpolation;
-use crate::syntax::{Argument, Call, Problem, Value};
-
-/// The largest side that an operation may make, in pixels: more than any network takes, and few enough to allocate.
-const MAX_OUTPUT_SIDE: f64 = 10_000.0;
-
-/// The official code's `CROP_PADDING` (tensorflow/tpu, `models/official/efficientnet/preprocessing.py`).
-pub const CROP_PADDING: usize = 32;
 
 /// One operation of a [`Transform`](crate::Transform). Sizes are in pixels and above 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,8 +44,69 @@ pub enum Op {
         /// How much larger the image would be than the crop, at that scale.
         padding: usize,
     },
+    /// `random_resized_crop(224, 0.08..1, 3/4..4/3, bicubic)`: a part of random area and proportions brought to one size,
+    /// as the official code does it. The ranges and the filter given here are the defaults.
+    RandomResizedCrop {
+        /// Rows.
+        height: usize,
+        /// Pixels in a row.
+        width: usize,
+        /// The smallest and the largest area, as a share of the image's.
+        area: [f64; 2],
+        /// The least and the greatest width by height.
+        ratio: [f64; 2],
+        /// The filter.
+        interpolation: Interpolation,
+    },
+    /// `random_crop(32, padding=4)`: a window at a random place of the image with black around it, CIFAR's crop; in the
+    /// middle along an axis where even the padded image is smaller.
+    RandomCrop {
+        /// Rows.
+        height: usize,
+        /// Pixels in a row.
+        width: usize,
+        /// Black pixels on every side.
+        padding: usize,
+    },
+    /// `flip(0.5)`: left becomes right.
+    Flip {
+        /// How likely, from 0 to 1.
+        probability: f64,
+    },
     /// `normalize(imagenet)`, `normalize(mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])`: levels to values.
     Normalize(Normalization),
+}
+
+impl Op {
+    /// Whether it depends on random numbers.
+    pub fn is_random(&self) -> bool {
+        matches!(self, Self::RandomResizedCrop { .. } | Self::RandomCrop { .. } | Self::Flip { .. })
+    }
+
+    pub(super) fn is_resize(&self) -> bool {
+        matches!(self, Self::Resize { .. } | Self::Squash { .. })
+    }
+
+    /// Whether it cuts a window of a given size.
+    pub(super) fn is_crop(&self) -> bool {
+        matches!(self, Self::CenterCrop { .. } | Self::RandomCrop { .. })
+    }
+
+    /// `[height, width]` of what comes out, where that is the same for every image.
+    pub(super) fn output_size(&self) -> Option<[usize; 2]> {
+        match *self {
+            Self::Squash { height, width, .. }
+            | Self::CenterCrop { height, width }
+            | Self::RandomCrop { height, width, .. }
+            | Self::RandomResizedCrop { height, width, .. } => Some([height, width]),
+            _ => None,
+        }
+    }
+
+    /// Whether what comes out may have another size than what goes in.
+    pub(super) fn changes_size(&self) -> bool {
+        self.output_size().is_some() || matches!(self, Self::Resize { .. } | Self::PaddedCenterCrop { .. })
+    }
 }
 
 impl fmt::Display for Op {
@@ -62,195 +115,42 @@ impl fmt::Display for Op {
             Self::Decode { exif: true } => write!(f, "decode"),
             Self::Decode { exif: false } => write!(f, "decode(exif=false)"),
             Self::Resize { short, interpolation } => write!(f, "resize({short}, {interpolation})"),
-            Self::Squash { height, width, interpolation } if height == width => {
-                write!(f, "squash({height}, {interpolation})")
-            }
             Self::Squash { height, width, interpolation } => {
-                write!(f, "squash({height}, {width}, {interpolation})")
+                write!(f, "squash({}, {interpolation})", size(*height, *width))
             }
-            Self::CenterCrop { height, width } if height == width => write!(f, "center_crop({height})"),
-            Self::CenterCrop { height, width } => write!(f, "center_crop({height}, {width})"),
+            Self::CenterCrop { height, width } => write!(f, "center_crop({})", size(*height, *width)),
             Self::PaddedCenterCrop { size, padding } => write!(f, "padded_center_crop({size}, {padding})"),
+            Self::RandomResizedCrop { height, width, area, ratio, interpolation } => {
+                let (size, area, ratio) = (size(*height, *width), range(*area), range(*ratio));
+                write!(f, "random_resized_crop({size}, {area}, {ratio}, {interpolation})")
+            }
+            Self::RandomCrop { height, width, padding: 0 } => {
+                write!(f, "random_crop({})", size(*height, *width))
+            }
+            Self::RandomCrop { height, width, padding } => {
+                write!(f, "random_crop({}, padding={padding})", size(*height, *width))
+            }
+            Self::Flip { probability } => write!(f, "flip({})", number(*probability)),
             Self::Normalize(normalization) => write!(f, "normalize({normalization})"),
         }
     }
 }
 
-/// Gives a call its meaning.
-pub fn op(call: &Call) -> Result<Op, Problem> {
-    let mut arguments = Arguments { call, left: call.arguments.iter().collect() };
-    let op = match call.name.as_str() {
-        "decode" => Op::Decode { exif: arguments.flag("exif", true)? },
-        "resize" => Op::Resize { short: arguments.size("size")?, interpolation: arguments.interpolation()? },
-        "squash" => {
-            let [height, width] = arguments.height_and_width()?;
-            Op::Squash { height, width, interpolation: arguments.interpolation()? }
-        }
-        "center_crop" => {
-            let [height, width] = arguments.height_and_width()?;
-            Op::CenterCrop { height, width }
-        }
-        "padded_center_crop" => Op::PaddedCenterCrop {
-            size: arguments.size("size")?,
-            padding: arguments.optional_size("padding", 0.0)?.unwrap_or(CROP_PADDING),
-        },
-        "normalize" => Op::Normalize(arguments.normalization()?),
-        name => {
-            let message = format!(
-                "there is no operation `{name}`; there are decode, resize, squash, center_crop, padded_center_crop \
-                 and normalize"
-            );
-            return Err(Problem::new(message, call.place.clone()));
-        }
-    };
-    arguments.finish()?;
-    Ok(op)
+/// One number stands for both.
+fn size(height: usize, width: usize) -> String {
+    if height == width { height.to_string() } else { format!("{height}, {width}") }
 }
 
-/// The arguments of a call that no parameter has taken yet.
-struct Arguments<'a> {
-    call: &'a Call,
-    left: Vec<&'a Argument>,
+fn range([from, to]: [f64; 2]) -> String {
+    format!("{}..{}", number(from), number(to))
 }
 
-impl<'a> Arguments<'a> {
-    /// Takes the argument with this name, or else the first one without a name that `fits`.
-    fn take(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Option<&'a Argument> {
-        let named = self.left.iter().position(|argument| argument.name.as_deref() == Some(name));
-        let place = named.or_else(|| {
-            self.left.iter().position(|argument| argument.name.is_none() && fits(&argument.value))
-        })?;
-        Some(self.left.remove(place))
-    }
-
-    fn optional_size(&mut self, name: &str, least: f64) -> Result<Option<usize>, Problem> {
-        let Some(argument) = self.take(name, |value| matches!(value, Value::Number(_))) else {
-            return Ok(None);
-        };
-        match argument.value {
-            Value::Number(size) if size.fract() == 0.0 && (least..=MAX_OUTPUT_SIDE).contains(&size) => {
-                Ok(Some(size as usize))
-            }
-            _ => {
-                let message =
-                    format!("`{name}` is a whole number of pixels from {least} to {MAX_OUTPUT_SIDE}");
-                Err(Problem::new(message, argument.place.clone()))
-            }
-        }
-    }
-
-    fn size(&mut self, name: &str) -> Result<usize, Problem> {
-        let size = self.optional_size(name, 1.0)?;
-        size.ok_or_else(|| self.missing("a size in pixels, like `224`"))
-    }
-
-    /// One number stands for both.
-    fn height_and_width(&mut self) -> Result<[usize; 2], Problem> {
-        let height = self.size("height")?;
-        Ok([height, self.optional_size("width", 1.0)?.unwrap_or(height)])
-    }
-
-    fn interpolation(&mut self) -> Result<Interpolation, Problem> {
-        let argument = self.take("interpolation", |value| matches!(value, Value::Word(_)));
-        let argument = argument.ok_or_else(|| self.missing("an interpolation, `bilinear` or `bicubic`"))?;
-        match &argument.value {
-            Value::Word(word) => {
-                word.parse().map_err(|message| Problem::new(message, argument.place.clone()))
-            }
-            _ => Err(Problem::new("an interpolation is `bilinear` or `bicubic`", argument.place.clone())),
-        }
-    }
-
-    fn flag(&mut self, name: &str, default: bool) -> Result<bool, Problem> {
-        let Some(argument) = self.take(name, |_| false) else { return Ok(default) };
-        match &argument.value {
-            Value::Word(word) if word == "true" => Ok(true),
-            Value::Word(word) if word == "false" => Ok(false),
-            _ => Err(Problem::new(format!("`{name}` is `true` or `false`"), argument.place.clone())),
-        }
-    }
-
-    fn normalization(&mut self) -> Result<Normalization, Problem> {
-        let names = "`imagenet`, `inception`, `tf_lite`, `automl`, `unit` or `raw`";
-        if let Some(argument) = self.take("name", |value| matches!(value, Value::Word(_))) {
-            let named = match &argument.value {
-                Value::Word(word) => Normalization::named(word),
-                _ => None,
-            };
-            let message = || format!("a normalization is {names}, or `mean=[r, g, b], std=[r, g, b]`");
-            return named.ok_or_else(|| Problem::new(message(), argument.place.clone()));
-        }
-        let (mean, std) = (self.channels("mean", |_| true)?, self.channels("std", |std| std > 0.0)?);
-        match (mean, std) {
-            (Some(mean), Some(std)) => Ok(Normalization::from_mean_std(mean, std)),
-            _ => {
-                Err(self.missing(&format!("a name ({names}), or both `mean=[r, g, b]` and `std=[r, g, b]`")))
-            }
-        }
-    }
-
-    fn channels(&mut self, name: &str, fits: impl Fn(f32) -> bool) -> Result<Option<[f32; 3]>, Problem> {
-        let Some(argument) = self.take(name, |_| false) else { return Ok(None) };
-        let numbers = match &argument.value {
-            Value::List(numbers) => numbers.iter().map(|number| *number as f32).collect(),
-            _ => Vec::new(),
-        };
-        match <[f32; 3]>::try_from(numbers) {
-            Ok(channels) if channels.iter().all(|value| value.is_finite() && fits(*value)) => {
-                Ok(Some(channels))
-            }
-            _ => {
-                let message =
-                    format!("`{name}` is three numbers, like `[0.5, 0.5, 0.5]`, and none of `std` is 0");
-                Err(Problem::new(message, argument.place.clone()))
-            }
-        }
-    }
-
-    fn missing(&self, what: &str) -> Problem {
-        Problem::new(format!("`{}` needs {what}", self.call.name), self.call.place.clone())
-    }
-
-    fn finish(self) -> Result<(), Problem> {
-        match self.left.first() {
-            None => Ok(()),
-            Some(argument) => {
-                let message = format!("`{}` takes no such argument", self.call.name);
-                Err(Problem::new(message, argument.place.clone()))
-            }
-        }
-    }
-}
-
-/// Checks that the operations make sense in this order; `places` are where they stand.
-pub fn check(ops: &[Op], places: &[Range<usize>]) -> Result<(), Problem> {
-    let last = ops.len() - 1;
-    for (index, (op, place)) in ops.iter().zip(places).enumerate() {
-        let problem = |message| Err(Problem::new(message, place.clone()));
-        match op {
-            Op::Decode { .. } if index > 0 => return problem("`decode` comes first, once"),
-            Op::Normalize(_) if index < last => return problem("`normalize` comes last, once"),
-            Op::Resize { .. } if !matches!(ops.get(index + 1), Some(Op::CenterCrop { .. })) => {
-                return problem(
-                    "`resize` keeps the proportions, so `center_crop` must follow; to ignore them write `squash`",
-                );
-            }
-            _ => {}
-        }
-    }
-    let end = Problem::new("", places[last].clone());
-    if !matches!(ops[last], Op::Normalize(_)) {
-        return Err(Problem {
-            message: "`normalize` must follow, like `normalize(imagenet)`".to_string(),
-            ..end
-        });
-    }
-    match ops[..last].last() {
-        Some(Op::CenterCrop { .. } | Op::Squash { .. }) => Ok(()),
-        _ => {
-            let message =
-                "before `normalize` stands `center_crop` or `squash`, so that every image gets one size";
-            Err(Problem { message: message.to_string(), ..end })
-        }
-    }
+/// As a fraction of small numbers where that is exact and shorter, so that `4/3` stays `4/3`.
+fn number(value: f64) -> String {
+    let decimal = value.to_string();
+    let fraction = (2..=12).map(f64::from).find_map(|below| {
+        let above = (value * below).round();
+        (above / below == value).then(|| format!("{above}/{below}"))
+    });
+    fraction.filter(|fraction| fraction.len() < decimal.len()).unwrap_or(decimal)
 }
