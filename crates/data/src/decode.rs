@@ -9,7 +9,7 @@
 //!   [`DecodeOptions`] with `exif: false`, in a pipeline `decode(exif=false)`.
 //! - 16-bit grey is scaled to 8 bits, like 16-bit colour. Pillow clips it there: everything above 255 of 65535 is white.
 
-mod jpeg;
+pub(crate) mod jpeg;
 
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -20,6 +20,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Pixel}
 
 use crate::error::ImageError;
 use crate::image::RgbImage8;
+use jpeg::Area;
 
 /// The longest side accepted, in pixels.
 pub const MAX_SIDE: usize = 30_000;
@@ -73,19 +74,57 @@ impl DecodeOptions {
     /// # Errors
     /// As [`decode()`].
     pub fn decode_bytes(&self, bytes: &[u8], name: &str) -> Result<RgbImage8, ImageError> {
+        let encoded = Encoded::open(*self, bytes, name)?;
+        let (width, height) = encoded.size(jpeg::FULL);
+        encoded.decode(jpeg::FULL, &Area { columns: 0..width, rows: 0..height })
+    }
+}
+
+/// An image file whose size is known, and whose pixels are decoded when it is known which.
+pub(crate) struct Encoded<'a> {
+    name: &'a str,
+    format: ImageFormat,
+    content: Decoding<'a>,
+}
+
+enum Decoding<'a> {
+    /// Decoded part by part.
+    Jpeg(jpeg::Jpeg<'a>),
+    /// Everything else is decoded at once.
+    Done(RgbImage8),
+}
+
+impl<'a> Encoded<'a> {
+    /// Reads the header; `name` is what errors call the file.
+    pub fn open(options: DecodeOptions, bytes: &'a [u8], name: &'a str) -> Result<Self, ImageError> {
         if bytes.is_empty() {
             return Err(ImageError::Empty { name: name.to_string() });
         }
         let format = image::guess_format(bytes);
         let format = format.map_err(|_| ImageError::NotAnImage { name: name.to_string() })?;
-        let decoded = match format {
-            ImageFormat::Jpeg => jpeg::decode(bytes, self.exif),
-            _ => other(bytes, format, self.exif),
+        let content = match format {
+            ImageFormat::Jpeg => jpeg::Jpeg::open(bytes, options.exif).map(Decoding::Jpeg),
+            _ => other(bytes, format, options.exif).map(Decoding::Done),
         };
-        let image = decoded.map_err(|failure| failure.named(name, format))?;
-        let (width, height) = (image.width() as usize, image.height() as usize);
-        let image = RgbImage8::new(width, height, rgb8(image));
-        image.ok_or_else(|| Failure::Damaged("it has no pixels".to_string()).named(name, format))
+        Ok(Self { name, format, content: content.map_err(|failure| failure.named(name, format))? })
+    }
+
+    /// Width and height, turned, at `scale` eighths where the format can be decoded at that size.
+    pub fn size(&self, scale: usize) -> (usize, usize) {
+        match &self.content {
+            Decoding::Jpeg(jpeg) => jpeg.size(scale),
+            Decoding::Done(image) => (image.width(), image.height()),
+        }
+    }
+
+    /// The pixels of a part of it, at the same scale; all of `area` is in the image.
+    pub fn decode(self, scale: usize, area: &Area) -> Result<RgbImage8, ImageError> {
+        match self.content {
+            Decoding::Jpeg(jpeg) => {
+                jpeg.decode(scale, area).map_err(|failure| failure.named(self.name, self.format))
+            }
+            Decoding::Done(image) => Ok(image),
+        }
     }
 }
 
@@ -163,7 +202,7 @@ fn check_size(width: u64, height: u64) -> Result<(), Failure> {
 }
 
 /// Everything but JPEG.
-fn other(bytes: &[u8], format: ImageFormat, exif: bool) -> Result<DynamicImage, Failure> {
+fn other(bytes: &[u8], format: ImageFormat, exif: bool) -> Result<RgbImage8, Failure> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS as u64 * 8 * 3 / 2);
@@ -177,7 +216,9 @@ fn other(bytes: &[u8], format: ImageFormat, exif: bool) -> Result<DynamicImage, 
     if let Some(orientation) = orientation {
         image.apply_orientation(orientation);
     }
-    Ok(image)
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    RgbImage8::new(width, height, rgb8(image))
+        .ok_or_else(|| Failure::Damaged("it has no pixels".to_string()))
 }
 
 /// `[height, width, 3]` bytes: grey is repeated, alpha dropped, of 16 bits the upper 8 kept.
