@@ -174,7 +174,8 @@ fn format_name(format: ImageFormat) -> &'static str {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
+/// A file's bytes, unless there are more than [`MAX_FILE_BYTES`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     let name = || path.display().to_string();
     let unreadable = |source| ImageError::Read { name: name(), source };
     let file = File::open(path).map_err(unreadable)?;
@@ -217,8 +218,7 @@ fn other(bytes: &[u8], format: ImageFormat, exif: bool) -> Result<RgbImage8, Fai
         image.apply_orientation(orientation);
     }
     let (width, height) = (image.width() as usize, image.height() as usize);
-    RgbImage8::new(width, height, rgb8(image))
-        .ok_or_else(|| Failure::Damaged("it has no pixels".to_string()))
+    RgbImage8::new(width, height, rgb8(image)).ok_or_else(|| Failure::Damaged("it has no pixels".to_string()))
 }
 
 /// `[height, width, 3]` bytes: grey is repeated, alpha dropped, of 16 bits the upper 8 kept.

@@ -118,7 +118,8 @@ fn planes(header: &JpegMetadata, scale: usize, area: &Area) -> Option<Vec<Plane>
             side,
             factor,
             area: Area {
-                columns: kept.columns.start * side..(kept.columns.end * side).min(image[0].div_ceil(factor[0])),
+                columns: kept.columns.start * side
+                    ..(kept.columns.end * side).min(image[0].div_ceil(factor[0])),
                 rows: kept.rows.start * side..(kept.rows.end * side).min(image[1].div_ceil(factor[1])),
             },
             samples: vec![0; stride * kept.rows.len() * side],
@@ -200,8 +201,8 @@ impl Plane {
     /// Puts the samples of a block in their place.
     #[inline(always)]
     fn put(&mut self, block: &[i16; 64], x: usize, y: usize, routines: &SimdRoutines) {
-        let place = (y - self.kept.rows.start) * self.side * self.stride
-            + (x - self.kept.columns.start) * self.side;
+        let place =
+            (y - self.kept.rows.start) * self.side * self.stride + (x - self.kept.columns.start) * self.side;
         let Some(target) = self.samples.get_mut(place..) else { return };
         let quantisation = &self.quantisation;
         match self.side {
