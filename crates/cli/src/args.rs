@@ -149,15 +149,24 @@ pub struct PredictArgs {
 pub struct EvalArgs {
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// A folder with one folder of images for each class
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
-    /// Folder names, one a line, line 1 is class 0 (default: ImageNet's ids where the folders have them, else sorted)
+    /// Labelled images: a folder of class folders, tar files, a CSV manifest, CIFAR or MNIST files, or `shapes`
+    #[arg(long, value_name = "DATA")]
+    pub data: String,
+    /// Class names, one a line, line 1 is class 0 (default: ImageNet's ids where the folders have them, else sorted)
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
     /// Take only this many images, spread evenly over the folder
     #[arg(long, value_name = "N", value_parser = positive)]
     pub limit: Option<usize>,
+    /// Leave out images that cannot be read, and list them
+    #[arg(long)]
+    pub skip_broken: bool,
+    /// Keep every prediction in this file, so that --resume can go on from there
+    #[arg(long, value_name = "RECORD.jsonl")]
+    pub out: Option<PathBuf>,
+    /// Go on with the record of an evaluation that was stopped
+    #[arg(long, requires = "out")]
+    pub resume: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -4,13 +4,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use burn::tensor::Tensor;
+use efficientnet_data::npy::Array;
 use efficientnet_data::{Folder, ImageError, Transform};
 use efficientnet_model::Network;
 use efficientnet_weights::{LoadOptions, Weights, registry};
 
 use crate::commands;
 use crate::error::CliError;
-use crate::npy::Array;
 
 /// Weights with what they imply.
 pub struct Loaded {

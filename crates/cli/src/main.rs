@@ -9,7 +9,6 @@ mod commands;
 mod error;
 mod interrupt;
 mod loading;
-mod npy;
 mod output;
 
 use std::process::ExitCode;

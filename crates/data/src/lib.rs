@@ -34,16 +34,19 @@ mod image;
 mod loader;
 mod mix;
 mod normalize;
+pub mod npy;
+mod preview;
 mod random;
 mod random_crop;
 mod resample;
 mod source;
 mod split;
 mod syntax;
+#[cfg(feature = "burn")]
+mod tensor;
 mod transform;
 
 pub use augment::{Augmentation, Canvas, Distance, Fill, Sampling};
-pub use class_list::{ClassListError, read_class_list};
 pub use class_list::{ClassListError, read_class_list, write_class_list};
 pub use decode::{DecodeOptions, MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_bytes};
 pub use error::ImageError;
@@ -54,6 +57,7 @@ pub use loader::{
 };
 pub use mix::Mix;
 pub use normalize::Normalization;
+pub use preview::{PreviewOptions, preview};
 pub use random::{Purpose, Random};
 pub use resample::Interpolation;
 pub use source::{
@@ -62,4 +66,6 @@ pub use source::{
 };
 pub use split::{MINIVAL, Split, SplitError, TRAIN};
 pub use syntax::TransformError;
+#[cfg(feature = "burn")]
+pub use tensor::NormalizeOn;
 pub use transform::{CropMode, Draw, Op, Transform};

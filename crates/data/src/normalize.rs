@@ -101,6 +101,17 @@ impl Normalization {
         }
     }
 
+    /// The levels `[height, width, 3]` of normalised values `[3, height, width]`, rounded and cut to 0 to 255.
+    pub(crate) fn levels(&self, values: &[f32]) -> Vec<u8> {
+        let plane = values.len() / 3;
+        let level = |index: usize| {
+            let (pixel, channel) = (index / 3, index % 3);
+            let value = values[channel * plane + pixel] * self.std()[channel] + self.mean()[channel];
+            (value * 255.0).round() as u8
+        };
+        (0..values.len()).map(level).collect()
+    }
+
     /// Normalises `[height, width, 3]` levels to `[3, height, width]` values.
     pub(crate) fn apply(&self, levels: &[u8], values: &mut [f32]) {
         let plane = levels.len() / 3;
@@ -158,6 +169,16 @@ mod tests {
         }
         assert_eq!(Normalization::named("tpu"), Some(Normalization::ImageNet));
         assert_eq!(Normalization::named("none"), None);
+    }
+
+    #[test]
+    fn levels_come_back() {
+        let levels: Vec<u8> = (0..=254).collect();
+        for named in Normalization::NAMED {
+            let mut values = vec![0.0; levels.len()];
+            named.apply(&levels, &mut values);
+            assert_eq!(named.levels(&values), levels, "{named}");
+        }
     }
 
     #[test]

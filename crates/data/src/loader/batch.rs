@@ -1,12 +1,13 @@
 //! A batch: 8-bit pixels with their classes, and which of them count.
 
 use super::Position;
+use crate::mix::Mix;
 
 /// Images of one size with their classes, not normalised yet.
 ///
 /// Images that do not count, because the epoch ended or a file could not be read, are copies of the batch's first image
 /// that does, so that statistics over the batch see nothing but real images; without one they are black.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     pub(super) shape: [usize; 4],
     pub(super) levels: Vec<u8>,
@@ -14,6 +15,7 @@ pub struct Batch {
     pub(super) samples: Vec<usize>,
     pub(super) valid: Vec<bool>,
     pub(super) skipped: Vec<Skipped>,
+    pub(super) mix: Option<Mix>,
     pub(super) start: Position,
     pub(super) next: Position,
 }
@@ -66,6 +68,20 @@ impl Batch {
     /// The images that could not be read.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
+    }
+
+    /// How the transform's `mixup` or `cutmix` mixes this batch; the levels are not mixed yet.
+    pub fn mix(&self) -> Option<&Mix> {
+        self.mix.as_ref()
+    }
+
+    /// What the network is to say, `[batch, classes]`, mixed as the images are. `smoothing` is the share that is spread
+    /// over all classes.
+    ///
+    /// # Panics
+    /// If a label is not below `classes`.
+    pub fn soft_targets(&self, classes: usize, smoothing: f32) -> Vec<f32> {
+        Mix::targets(self.mix.as_ref(), &self.labels, classes, smoothing)
     }
 
     /// Where in its epoch the batch (of all ranks together) begins.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::{Batch, LoaderError, LoaderOptions, OnError, Position, Skipped};
+use crate::mix::Mix;
 use crate::source::Source;
 use crate::transform::Draw;
 
@@ -87,6 +88,7 @@ impl Work {
             samples,
             valid,
             skipped,
+            mix: Mix::draw(&self.options.transform, self.draw(self.place(batch, 0)), self.batch_size()),
             start: self.at(batch),
             next: self.at(batch + 1),
         })
@@ -94,8 +96,11 @@ impl Work {
 
     fn render(&self, place: u64, sample: usize, levels: &mut [u8]) -> Result<(), LoaderError> {
         let content = self.source.read(sample)?;
-        let draw = Draw { seed: self.options.seed, epoch: self.position.epoch, index: place };
-        Ok(self.options.transform.render(&content, &self.source.key(sample), draw, levels)?)
+        Ok(self.options.transform.render(&content, &self.source.key(sample), self.draw(place), levels)?)
+    }
+
+    fn draw(&self, place: u64) -> Draw {
+        Draw { seed: self.options.seed, epoch: self.position.epoch, index: place }
     }
 
     fn panicked(&self, sample: usize, words: &(dyn Any + Send)) -> LoaderError {

@@ -99,6 +99,14 @@ impl Transform {
         self.options.decode(path)
     }
 
+    /// Reads a file's bytes as the first operation says; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`decode`](crate::decode()).
+    pub fn decode_bytes(&self, bytes: &[u8], name: &str) -> Result<RgbImage8, ImageError> {
+        self.options.decode_bytes(bytes, name)
+    }
+
     /// From the file to the normalised image, `[3, height, width]`.
     ///
     /// # Errors
