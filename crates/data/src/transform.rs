@@ -5,6 +5,7 @@
 mod apply;
 mod arguments;
 mod check;
+mod cut;
 mod op;
 mod published;
 mod read;
@@ -83,7 +84,7 @@ impl Transform {
 
     /// The operations in their order, from `decode` to `normalize`.
     pub fn ops(&self) -> Vec<Op> {
-        let decode = Op::Decode { exif: self.options.exif };
+        let decode = Op::Decode { exif: self.options.exif, scaled: self.options.scaled };
         let normalize = Op::Normalize(self.normalization);
         std::iter::once(decode).chain(self.spatial.iter().copied()).chain([normalize]).collect()
     }
@@ -146,7 +147,7 @@ fn parse(text: &str) -> Result<Transform, syntax::Problem> {
     };
     for op in ops {
         match op {
-            Op::Decode { exif } => transform.options.exif = exif,
+            Op::Decode { exif, scaled } => transform.options = DecodeOptions { exif, scaled },
             Op::Normalize(normalization) => transform.normalization = normalization,
             op => transform.spatial.push(op),
         }

@@ -9,10 +9,12 @@ use crate::resample::Interpolation;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Op {
-    /// `decode`, `decode(exif=false)`: file to RGB, see [`DecodeOptions`](crate::DecodeOptions).
+    /// `decode`, `decode(exif=false)`, `decode(scaled=true)`: file to RGB, see [`DecodeOptions`](crate::DecodeOptions).
     Decode {
         /// Turn the image as its EXIF orientation says.
         exif: bool,
+        /// Decode a JPEG smaller where a resize would throw away more.
+        scaled: bool,
     },
     /// `resize(256, bicubic)`: the shorter side becomes `short`, the longer one follows, rounded down.
     Resize {
@@ -112,8 +114,10 @@ impl Op {
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Decode { exif: true } => write!(f, "decode"),
-            Self::Decode { exif: false } => write!(f, "decode(exif=false)"),
+            Self::Decode { exif: true, scaled: false } => write!(f, "decode"),
+            Self::Decode { exif: false, scaled: false } => write!(f, "decode(exif=false)"),
+            Self::Decode { exif: true, scaled: true } => write!(f, "decode(scaled=true)"),
+            Self::Decode { exif: false, scaled: true } => write!(f, "decode(exif=false, scaled=true)"),
             Self::Resize { short, interpolation } => write!(f, "resize({short}, {interpolation})"),
             Self::Squash { height, width, interpolation } => {
                 write!(f, "squash({}, {interpolation})", size(*height, *width))
