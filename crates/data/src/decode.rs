@@ -9,8 +9,9 @@
 //!   [`DecodeOptions`] with `exif: false`, in a pipeline `decode(exif=false)`.
 //! - 16-bit grey is scaled to 8 bits, like 16-bit colour. Pillow clips it there: everything above 255 of 65535 is white.
 
-pub(crate) mod jpeg;
+mod jpeg;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -20,7 +21,9 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Pixel}
 
 use crate::error::ImageError;
 use crate::image::RgbImage8;
-use jpeg::Area;
+use crate::resample::Part;
+
+pub(crate) use jpeg::{Area, FULL};
 
 /// The longest side accepted, in pixels.
 pub const MAX_SIDE: usize = 30_000;
@@ -34,11 +37,15 @@ pub const MAX_FILE_BYTES: u64 = 1 << 30;
 pub struct DecodeOptions {
     /// Turn the image as its EXIF orientation says.
     pub exif: bool,
+    /// In a [`Transform`](crate::Transform) that begins with a resize, or a crop and a resize: where a JPEG has twice the
+    /// pixels that are asked for along both sides, or four or eight times, decode it at a half, a quarter or an eighth of
+    /// its size. Much faster for large photographs, but no longer the reference's pixels.
+    pub scaled: bool,
 }
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { exif: true }
+        Self { exif: true, scaled: false }
     }
 }
 
@@ -74,9 +81,7 @@ impl DecodeOptions {
     /// # Errors
     /// As [`decode()`].
     pub fn decode_bytes(&self, bytes: &[u8], name: &str) -> Result<RgbImage8, ImageError> {
-        let encoded = Encoded::open(*self, bytes, name)?;
-        let (width, height) = encoded.size(jpeg::FULL);
-        encoded.decode(jpeg::FULL, &Area { columns: 0..width, rows: 0..height })
+        Encoded::open(*self, bytes, name)?.decode_all()
     }
 }
 
@@ -109,7 +114,7 @@ impl<'a> Encoded<'a> {
         Ok(Self { name, format, content: content.map_err(|failure| failure.named(name, format))? })
     }
 
-    /// Width and height, turned, at `scale` eighths where the format can be decoded at that size.
+    /// Width and height, turned, at `scale` eighths; less than all of them where it [is scalable](Encoded::is_scalable).
     pub fn size(&self, scale: usize) -> (usize, usize) {
         match &self.content {
             Decoding::Jpeg(jpeg) => jpeg.size(scale),
@@ -117,11 +122,37 @@ impl<'a> Encoded<'a> {
         }
     }
 
-    /// The pixels of a part of it, at the same scale; all of `area` is in the image.
-    pub fn decode(self, scale: usize, area: &Area) -> Result<RgbImage8, ImageError> {
+    /// Whether it can be decoded at another size.
+    pub fn is_scalable(&self) -> bool {
+        matches!(&self.content, Decoding::Jpeg(jpeg) if jpeg.is_scalable())
+    }
+
+    /// A part of the image at `scale` eighths, in which all of `area` lies.
+    pub fn decode(&self, scale: usize, area: &Area) -> Result<Part<'_>, ImageError> {
+        let Area { columns, rows } = area.clone();
+        let jpeg = match &self.content {
+            Decoding::Jpeg(jpeg) => jpeg,
+            Decoding::Done(image) => {
+                let whole = Part::whole(image);
+                let is_all = whole.columns == columns && whole.rows == rows;
+                return Ok(if is_all { whole } else { whole.part(&columns, &rows) });
+            }
+        };
+        let pixels = if columns.is_empty() || rows.is_empty() {
+            // Nothing of it is seen, but if it is damaged, that is.
+            jpeg.decode(FULL, &jpeg.area()).map(|_| Vec::new())
+        } else {
+            jpeg.decode(scale, area).map(RgbImage8::into_pixels)
+        };
+        let pixels = pixels.map_err(|failure| failure.named(self.name, self.format))?;
+        Ok(Part { columns, rows, pixels: Cow::Owned(pixels) })
+    }
+
+    /// The whole image.
+    pub fn decode_all(self) -> Result<RgbImage8, ImageError> {
         match self.content {
             Decoding::Jpeg(jpeg) => {
-                jpeg.decode(scale, area).map_err(|failure| failure.named(self.name, self.format))
+                jpeg.decode(FULL, &jpeg.area()).map_err(|failure| failure.named(self.name, self.format))
             }
             Decoding::Done(image) => Ok(image),
         }

@@ -113,7 +113,7 @@ impl Normalization {
     }
 
     /// Normalises `[height, width, 3]` levels to `[3, height, width]` values.
-    pub(crate) fn apply(&self, levels: &[u8], values: &mut [f32]) {
+    pub fn apply(&self, levels: &[u8], values: &mut [f32]) {
         let plane = levels.len() / 3;
         for (channel, plane) in values.chunks_exact_mut(plane).enumerate() {
             let table: [f32; 256] = std::array::from_fn(|level| self.value(level as u8, channel));

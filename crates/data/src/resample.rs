@@ -21,7 +21,7 @@ use crate::image::RgbImage8;
 use kernels::Kernels;
 
 pub use kernels::Span;
-pub use part::Part;
+pub use part::{Part, visible};
 
 /// Fraction bits of a weight: 32, less 8 for the pixel and 2 for the overshoot (Pillow's `PRECISION_BITS`).
 const FRACTION_BITS: u32 = 32 - 8 - 2;
@@ -118,15 +118,16 @@ impl Resize {
         window: Window,
         interpolation: Interpolation,
     ) -> Self {
-        let columns = part::visible(window.x, window.width, width);
-        let rows = part::visible(window.y, window.height, height);
-        let kernels = |span: Span, to: usize, outputs: &Range<usize>| {
-            (span != Span::whole(to)).then(|| Kernels::new(span, to, outputs, interpolation))
+        let columns = visible(window.x, window.width, width);
+        let rows = visible(window.y, window.height, height);
+        let kernels = |span: &Span, to: usize, outputs: &Range<usize>| {
+            (*span != Span::whole(to)).then(|| Kernels::new(span, to, outputs, interpolation))
         };
+        let from = (across.pixels.len(), down.pixels.len());
         Self {
-            along: kernels(across, width, &columns),
-            down: kernels(down, height, &rows),
-            is_vertical_first: is_vertical_first((across.pixels(), down.pixels()), (width, height)),
+            along: kernels(&across, width, &columns),
+            down: kernels(&down, height, &rows),
+            is_vertical_first: is_vertical_first(from, (width, height)),
             window,
             columns,
             rows,

@@ -54,6 +54,12 @@ impl<'a> Jpeg<'a> {
         turn::size(self.orientation, (side(frame.width()), side(frame.height())))
     }
 
+    /// All of it, turned.
+    pub fn area(&self) -> Area {
+        let (width, height) = self.size(FULL);
+        Area { columns: 0..width, rows: 0..height }
+    }
+
     /// Whether it can be decoded at a smaller size.
     pub fn is_scalable(&self) -> bool {
         self.header.frame.precision == 8 && !self.header.frame.is_lossless
@@ -171,3 +177,6 @@ fn rgb(cmyk: &[u8]) -> Vec<u8> {
     };
     cmyk.chunks_exact(4).flat_map(|p| [ink(p[0], p[3]), ink(p[1], p[3]), ink(p[2], p[3])]).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,23 +5,18 @@ use std::ops::Range;
 use super::{FRACTION_BITS, Interpolation};
 
 /// What of an axis is resized.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Span {
     /// Where it starts and how long it is, in pixels; whole numbers but where the image was decoded smaller.
     pub start: f64,
     pub length: f64,
-    /// How many pixels there are; nothing is read behind them.
-    pub end: usize,
+    /// The pixels in it, and those at its ends that it has a part of; no other is read.
+    pub pixels: Range<usize>,
 }
 
 impl Span {
     pub fn whole(length: usize) -> Self {
-        Self { start: 0.0, length: length as f64, end: length }
-    }
-
-    /// Its length, rounded.
-    pub fn pixels(&self) -> usize {
-        self.length.round() as usize
+        Self { start: 0.0, length: length as f64, pixels: 0..length }
     }
 }
 
@@ -38,7 +33,7 @@ pub struct Kernels {
 impl Kernels {
     /// Weights for the positions `outputs` of a resize from `span` to `to` pixels
     /// (Pillow, `src/libImaging/Resample.c`, `precompute_coeffs`).
-    pub fn new(span: Span, to: usize, outputs: &Range<usize>, filter: Interpolation) -> Self {
+    pub fn new(span: &Span, to: usize, outputs: &Range<usize>, filter: Interpolation) -> Self {
         let scale = span.length / to as f64;
         let stretch = scale.max(1.0);
         let support = filter.support() * stretch;
@@ -48,8 +43,8 @@ impl Kernels {
         let mut exact = Vec::with_capacity(stride);
         for position in outputs.clone() {
             let center = span.start + (position as f64 + 0.5) * scale;
-            let first = (center - support + 0.5).max(0.0) as usize;
-            let end = ((center + support + 0.5) as usize).min(span.end);
+            let first = ((center - support + 0.5).max(0.0) as usize).max(span.pixels.start);
+            let end = ((center + support + 0.5) as usize).min(span.pixels.end);
             exact.clear();
             exact.extend((first..end).map(|x| filter.weight((x as f64 - center + 0.5) * (1.0 / stretch))));
             let sum: f64 = exact.iter().sum();

@@ -25,7 +25,7 @@ impl<'a> Part<'a> {
         &self.pixels[start * 3..][..columns.len() * 3]
     }
 
-    /// These columns and rows of it.
+    /// A copy of these columns and rows of it.
     pub fn part(&self, columns: &Range<usize>, rows: &Range<usize>) -> Part<'static> {
         let pixels: Vec<u8> = rows.clone().flat_map(|y| self.row(y, columns).iter().copied()).collect();
         Part { columns: columns.clone(), rows: rows.clone(), pixels: Cow::Owned(pixels) }

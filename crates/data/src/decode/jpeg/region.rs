@@ -19,7 +19,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::huffman::{Bits, Table};
 
-/// Below this side a decoder smooths colours in another way; it is not worth knowing.
+/// Below this side colours are smoothed in another way, which is not worth knowing.
 const LEAST_SIDE: usize = 16;
 
 /// Which pixels of an image: columns and rows.
@@ -35,7 +35,7 @@ pub struct Area {
 pub fn decode(file: &[u8], header: &JpegMetadata, scale: usize, area: &Area) -> Option<Vec<u8>> {
     let frame = &header.frame;
     let sequential = frame.precision == 8 && !frame.is_progressive && !frame.is_lossless;
-    let large = frame.width() >= LEAST_SIDE && frame.height() >= LEAST_SIDE;
+    let large = frame.width().min(frame.height()) * scale / 8 >= LEAST_SIDE;
     if !sequential || header.is_arithmetic || !large || area.columns.is_empty() || area.rows.is_empty() {
         return None;
     }
@@ -90,6 +90,9 @@ fn planes(header: &JpegMetadata, scale: usize, area: &Area) -> Option<Vec<Plane>
     };
     let most = samplings[0];
     if !matches!(most, [1, 1] | [2, 1] | [2, 2]) || samplings[1..].iter().any(|one| *one != [1, 1]) {
+        return None;
+    }
+    if most == [2, 1] && scale < 8 {
         return None;
     }
     let image = [frame.width() * scale, frame.height() * scale].map(|eighths| eighths.div_ceil(8));
