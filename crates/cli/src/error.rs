@@ -74,7 +74,8 @@ usage!(
     efficientnet_backend::BackendError,
     efficientnet_data::ClassListError,
     efficientnet_data::FolderError,
-    efficientnet_data::ImageError
+    efficientnet_data::ImageError,
+    efficientnet_scaling::ScalingError
 );
 
 impl From<WeightsError> for CliError {

@@ -88,6 +88,9 @@ pub enum ScalingError {
         /// How many may be looked at.
         limit: u128,
     },
+    /// Rows that are not flat.
+    #[error("the rows have no CSV form: {0}")]
+    Csv(String),
     /// A baseline's file cannot be read.
     #[error("{path} cannot be read: {reason}")]
     File {
@@ -106,7 +109,7 @@ pub enum ScalingError {
     },
 }
 
-/// To three digits behind the point, so that the tolerance offered suffices.
+/// To three digits behind the point, so that the tolerance offered suffices; |1.9 - 2| is 0.1 and not a hair more.
 fn round_up(number: f64) -> f64 {
-    (number * 1e3).ceil() / 1e3
+    (number * 1e3 - 1e-6).ceil() / 1e3
 }

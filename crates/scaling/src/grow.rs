@@ -5,8 +5,8 @@
 //! projection comes or goes. So the search has two parts. Doubling strides and halving find a step within the budget whose
 //! successor is over it, as if the cost were monotone; from there the steps above are looked at one by one, until one
 //! costs more than [`GrowOptions::overshoot`] times the budget. For the four counts and a rule whose bases are all at
-//! least 1, twice the budget is proof enough that nothing above comes back under it: every dimension only grows, and
-//! what a vanishing residual or projection saves is less than half of what its block has anyway.
+//! least 1, twice the budget is proof that nothing above comes back under it: every dimension only grows, and what a
+//! vanishing residual or projection saves is at most half of its block's cost (in a bottleneck up to an expansion of 4).
 
 use std::collections::HashMap;
 

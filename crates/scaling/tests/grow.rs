@@ -26,7 +26,7 @@ fn brute_force(scaler: &Scaler, limit: f64, cost: impl Fn(&Step) -> f64) -> Opti
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..Default::default() })]
 
     #[test]
     fn nothing_larger_fits(
