@@ -64,8 +64,8 @@ pub struct Point {
     pub peak_activation_bytes: u64,
     /// (alpha * beta^2 * gamma^2)^phi: by how much the multiply-adds should have grown.
     pub nominal_ratio: f64,
-    /// By how much they have grown. Every rounding of the paper's rule is upwards or to the nearest, and the classifier
-    /// and the ends do not follow, so at phi = 1 B0 has 2.57 where the constraint says 1.92.
+    /// By how much they have grown: at phi = 1 B0's have 2.57 times where the constraint says 1.92, since repeats round up
+    /// and so does the side of the maps at every halving.
     pub macs_ratio: f64,
 }
 

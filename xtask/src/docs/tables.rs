@@ -201,6 +201,7 @@ fn cell(column: &str, value: &Value) -> String {
             _ => number.to_string(),
         },
         Value::String(text) if matches!(column, "name" | "model") => format!("`{text}`"),
+        Value::String(text) if column == "agreement" => text.replace('_', " "),
         other => plain(other),
     }
 }
