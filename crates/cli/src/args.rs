@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod scale;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -25,6 +27,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Top-1 and top-5 over a folder of labelled images
     Eval(EvalArgs),
+    /// Scale networks: the published tables, the phi of a network, the largest within a budget
+    Scale(scale::ScaleArgs),
     /// Time one network on one device (what `cargo xtask compare` runs)
     Measure(MeasureArgs),
 }

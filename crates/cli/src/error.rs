@@ -79,6 +79,7 @@ usage!(
     efficientnet_data::LoaderError,
     efficientnet_data::SourceError,
     efficientnet_data::TransformError
+    efficientnet_scaling::ScalingError
 );
 
 impl From<WeightsError> for CliError {

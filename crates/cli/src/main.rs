@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Weights(args) => commands::weights::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Scale(args) => commands::scale::run(&args),
         Command::Measure(args) => commands::measure::run(&args),
     };
     match outcome {

@@ -4,5 +4,6 @@ pub mod eval;
 pub mod measure;
 pub mod models;
 pub mod predict;
+pub mod scale;
 pub mod summary;
 pub mod weights;
