@@ -78,7 +78,7 @@ usage!(
     efficientnet_data::ImageError,
     efficientnet_data::LoaderError,
     efficientnet_data::SourceError,
-    efficientnet_data::TransformError
+    efficientnet_data::TransformError,
     efficientnet_scaling::ScalingError
 );
 

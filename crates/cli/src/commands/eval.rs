@@ -152,11 +152,16 @@ impl Evaluation<'_> {
         let done = self.record.done();
         let (predictions, skipped) = self.record.into_parts();
         if predictions.is_empty() {
-            let nothing = || CliError::Usage("no image could be read; look at them with `efficientnet data inspect`".into());
+            let nothing = || {
+                CliError::Usage(
+                    "no image could be read; look at them with `efficientnet data inspect`".into(),
+                )
+            };
             return Err(if skipped.is_empty() { CliError::Interrupted } else { nothing() });
         }
         let share = |right: fn(&Prediction) -> bool| {
-            predictions.iter().filter(|prediction| right(prediction)).count() as f64 / predictions.len() as f64
+            predictions.iter().filter(|prediction| right(prediction)).count() as f64
+                / predictions.len() as f64
         };
         Ok(Report {
             model: self.network.spec().name.clone(),
