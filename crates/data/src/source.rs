@@ -10,9 +10,9 @@ use std::sync::Arc;
 use crate::image::RgbImage8;
 
 /// Labelled images that can be read in any order, from several threads.
+#[expect(clippy::len_without_is_empty, reason = "a source without samples does not open")]
 pub trait Source: Send + Sync + fmt::Debug {
     /// How many samples there are; never 0.
-    #[expect(clippy::len_without_is_empty, reason = "a source without samples does not open")]
     fn len(&self) -> usize;
 
     /// The names of the classes; a sample's class is an index into them. The order is the network's order of outputs.
