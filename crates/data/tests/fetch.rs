@@ -9,7 +9,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use efficientnet_data::{FetchError, FetchOptions, FetchedSplit, Manifest, Progress, fetch};
+use efficientnet_data::{DataSet, FetchError, FetchOptions, FetchedSplit, Progress, fetch};
 use flate2::write::GzEncoder;
 use loopback::{Does, Server, serving};
 use tempfile::TempDir;
@@ -66,7 +66,7 @@ fn zip(name: &str) -> Vec<u8> {
 struct Case {
     folder: TempDir,
     server: Server,
-    manifest: Manifest,
+    manifest: DataSet,
 }
 
 impl Case {
@@ -82,7 +82,7 @@ impl Case {
         Self {
             folder: tempfile::tempdir().unwrap(),
             server: serving(script, vec![(name.to_string(), archive)]),
-            manifest: Manifest::parse("mine.toml", &text).unwrap(),
+            manifest: DataSet::parse("mine.toml", &text).unwrap(),
         }
     }
 
@@ -296,7 +296,7 @@ fn lists_become_tables() {
     let splits = case.fetch().unwrap();
     assert_eq!(splits[0].path, case.data().join("train.csv"));
     let table = fs::read_to_string(&splits[0].path).unwrap();
-    let expected = "path,class\n\
+    let expected = "path,label\n\
         archive/set/images/0034309.jpg,\"Boeing 707-320, early\"\n\
         archive/set/images/0034958.jpg,F-16A/B\n";
     assert_eq!(table, expected);

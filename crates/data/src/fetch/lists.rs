@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use super::{FetchError, join};
-use crate::manifest::{ListFormat, Manifest, Split};
+use crate::manifest::{DataSet, ListFormat, Split};
 
-/// Writes a split's table, `path,class` with paths beside it, unless it is there.
-pub(super) fn write_table(manifest: &Manifest, split: &Split, into: &Path) -> Result<(), FetchError> {
+/// Writes a split's table, `path,label` with paths beside it, unless it is there.
+pub(super) fn write_table(manifest: &DataSet, split: &Split, into: &Path) -> Result<(), FetchError> {
     let parts = (&split.open, &split.list, &split.images_in, manifest.layout.list_format);
     let (Some(open), Some(list), Some(images_in), Some(format)) = parts else { return Ok(()) };
     let table_path = join(into, open);
@@ -17,7 +17,7 @@ pub(super) fn write_table(manifest: &Manifest, split: &Split, into: &Path) -> Re
     }
     let list_path = join(into, list);
     let list = fs::read_to_string(&list_path).map_err(|error| FetchError::io(&list_path, "read", error))?;
-    let mut table = String::from("path,class\n");
+    let mut table = String::from("path,label\n");
     for (index, line) in list.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let (image, class) = entry(format, line.trim()).ok_or_else(|| FetchError::List {
             path: list_path.clone(),
