@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use efficientnet_download::{DownloadError, Published, io_reason, verify};
 pub use efficientnet_download::{Options as FetchOptions, Progress};
 
-use crate::manifest::{DataFile, DataSet, Split};
+use crate::manifest::{DataFile, Manifest, Split};
 
 /// Why a data set is not here.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +100,7 @@ pub fn dataset_dir(name: &str) -> PathBuf {
 /// [`FetchError`]: a download that fails or is not what was published, an archive that is cut off or would leave its
 /// place, a disk that is full, a publisher who wants to be asked.
 pub fn fetch(
-    manifest: &DataSet,
+    manifest: &Manifest,
     into: &Path,
     options: &FetchOptions,
 ) -> Result<Vec<FetchedSplit>, FetchError> {
@@ -116,7 +116,7 @@ pub fn fetch(
 }
 
 /// Held until it is dropped, or the process dies.
-fn lock(manifest: &DataSet, into: &Path, progress: Progress) -> Result<File, FetchError> {
+fn lock(manifest: &Manifest, into: &Path, progress: Progress) -> Result<File, FetchError> {
     let path = into.join(".lock");
     let lock = File::create(&path).map_err(|error| FetchError::io(&path, "created", error))?;
     if lock.try_lock().is_err() {
@@ -126,7 +126,7 @@ fn lock(manifest: &DataSet, into: &Path, progress: Progress) -> Result<File, Fet
     Ok(lock)
 }
 
-fn fetched(manifest: &DataSet, split: &Split, into: &Path) -> Option<FetchedSplit> {
+fn fetched(manifest: &Manifest, split: &Split, into: &Path) -> Option<FetchedSplit> {
     let inside = split.open.as_deref().or(manifest.layout.open.as_deref())?;
     Some(FetchedSplit { name: split.name.clone(), path: join(into, inside) })
 }
@@ -137,7 +137,12 @@ fn join(into: &Path, inside: &str) -> PathBuf {
 }
 
 /// One file, unpacked where it is an archive.
-fn bring(manifest: &DataSet, file: &DataFile, into: &Path, options: &FetchOptions) -> Result<(), FetchError> {
+fn bring(
+    manifest: &Manifest,
+    file: &DataFile,
+    into: &Path,
+    options: &FetchOptions,
+) -> Result<(), FetchError> {
     let target = into.join(file.file_name());
     let published = published(manifest, file);
     if !file.unpack {
@@ -152,7 +157,7 @@ fn bring(manifest: &DataSet, file: &DataFile, into: &Path, options: &FetchOption
     fs::remove_file(&target).map_err(|error| FetchError::io(&target, "removed", error))
 }
 
-fn published(manifest: &DataSet, file: &DataFile) -> Published {
+fn published(manifest: &Manifest, file: &DataFile) -> Published {
     Published {
         name: format!("{} ({})", manifest.name, file.file_name()),
         url: file.url.clone().unwrap_or_default(),
@@ -165,7 +170,7 @@ fn published(manifest: &DataSet, file: &DataFile) -> Published {
 /// Whether everything that was to be put there is there; where it is not, the archives that are there are at least held
 /// against their hashes.
 fn check_by_hand(
-    manifest: &DataSet,
+    manifest: &Manifest,
     by_hand: &str,
     into: &Path,
     progress: Progress,

@@ -20,7 +20,7 @@ pub use sizes::{Range, Size, Sizes};
 
 /// A part of a data set with its name.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct NamedSource {
     /// `train`; empty where there is only one part.
     pub name: String,
     /// Its samples.
@@ -128,7 +128,7 @@ pub struct Duplicate {
 /// `watch` is told, from any of them, how many images are done; where it breaks, the inspection ends early, and the
 /// report says so.
 pub fn inspect(
-    parts: &[Part],
+    parts: &[NamedSource],
     threads: NonZeroUsize,
     watch: &(dyn Fn(u64) -> ControlFlow<()> + Sync),
 ) -> Report {
@@ -159,7 +159,7 @@ impl Report {
 }
 
 /// Counted from the labels alone, so that broken images count and stopping early changes nothing.
-fn classes(parts: &[Part]) -> Vec<ClassReport> {
+fn classes(parts: &[NamedSource]) -> Vec<ClassReport> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut classes: Vec<ClassReport> = Vec::new();
     for (index, part) in parts.iter().enumerate() {
@@ -190,11 +190,11 @@ fn formats(counts: &HashMap<&'static str, u64>) -> Vec<FormatReport> {
 /// A sample's place: part and index.
 type Place = (u32, u32);
 
-fn source(parts: &[Part], place: Place) -> (&Part, usize) {
+fn source(parts: &[NamedSource], place: Place) -> (&NamedSource, usize) {
     (&parts[place.0 as usize], place.1 as usize)
 }
 
-fn broken(parts: &[Part], found: &[(Place, String)]) -> Vec<Broken> {
+fn broken(parts: &[NamedSource], found: &[(Place, String)]) -> Vec<Broken> {
     let broken = found.iter().map(|(place, reason)| {
         let (part, index) = source(parts, *place);
         Broken { split: part.name.clone(), key: part.source.key(index).into_owned(), reason: reason.clone() }
@@ -202,7 +202,7 @@ fn broken(parts: &[Part], found: &[(Place, String)]) -> Vec<Broken> {
     broken.collect()
 }
 
-fn duplicates(parts: &[Part], mut hashes: Vec<(u128, Place)>) -> Vec<Duplicates> {
+fn duplicates(parts: &[NamedSource], mut hashes: Vec<(u128, Place)>) -> Vec<Duplicates> {
     hashes.sort_unstable();
     let same = hashes.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
     let mut groups: Vec<Vec<Place>> =
@@ -211,7 +211,7 @@ fn duplicates(parts: &[Part], mut hashes: Vec<(u128, Place)>) -> Vec<Duplicates>
     groups.iter().map(|group| duplicate(parts, group)).collect()
 }
 
-fn duplicate(parts: &[Part], group: &[Place]) -> Duplicates {
+fn duplicate(parts: &[NamedSource], group: &[Place]) -> Duplicates {
     let images: Vec<Duplicate> = group
         .iter()
         .map(|place| {

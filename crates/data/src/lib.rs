@@ -45,7 +45,7 @@ pub use error::ImageError;
 pub use fetch::{FetchError, FetchOptions, FetchedSplit, Progress, dataset_dir, fetch};
 pub use folder::{Folder, FolderError, Sample};
 pub use image::RgbImage8;
-pub use manifest::{DataSet, DataSetError};
+pub use manifest::{Manifest, ManifestError};
 pub use normalize::Normalization;
 pub use random::{Purpose, Random};
 pub use resample::Interpolation;

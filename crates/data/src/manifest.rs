@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// A data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DataSet {
+pub struct Manifest {
     /// What commands call it: `cifar10`.
     pub name: String,
     /// What people call it: `CIFAR-10`.
@@ -130,7 +130,7 @@ pub enum ListFormat {
 /// Why a data set is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum DataSetError {
+pub enum ManifestError {
     /// No data set is called so.
     #[error("no data set is called `{name}`; {}", suggestion(.nearest))]
     Unknown {
@@ -172,13 +172,13 @@ const FILES: [(&str, &str); 11] = [
     ("food101.toml", include_str!("../../../datasets/food101.toml")),
 ];
 
-static ALL: LazyLock<Vec<DataSet>> = LazyLock::new(|| {
-    let parsed: Result<Vec<_>, _> = FILES.iter().map(|(name, text)| DataSet::parse(name, text)).collect();
+static ALL: LazyLock<Vec<Manifest>> = LazyLock::new(|| {
+    let parsed: Result<Vec<_>, _> = FILES.iter().map(|(name, text)| Manifest::parse(name, text)).collect();
     #[allow(clippy::expect_used)]
     parsed.expect("the manifests are part of the program; a test reads them")
 });
 
-impl DataSet {
+impl Manifest {
     /// Every data set that the program knows.
     pub fn all() -> &'static [Self] {
         &ALL
@@ -187,8 +187,8 @@ impl DataSet {
     /// The data set with a name. Case, hyphens and underscores do not matter.
     ///
     /// # Errors
-    /// [`DataSetError::Unknown`], which offers the nearest names.
-    pub fn get(name: &str) -> Result<&'static Self, DataSetError> {
+    /// [`ManifestError::Unknown`], which offers the nearest names.
+    pub fn get(name: &str) -> Result<&'static Self, ManifestError> {
         let wanted = plain(name);
         ALL.iter().find(|known| plain(&known.name) == wanted).ok_or_else(|| unknown(name))
     }
@@ -196,15 +196,15 @@ impl DataSet {
     /// Reads a manifest; `file` is what errors call it.
     ///
     /// # Errors
-    /// [`DataSetError`] where it is no TOML, has unknown fields or lacks some, or contradicts itself.
-    pub fn parse(file: &str, text: &str) -> Result<Self, DataSetError> {
-        let manifest: Self = toml::from_str(text).map_err(|error| DataSetError::Syntax {
+    /// [`ManifestError`] where it is no TOML, has unknown fields or lacks some, or contradicts itself.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ManifestError> {
+        let manifest: Self = toml::from_str(text).map_err(|error| ManifestError::Syntax {
             name: file.to_string(),
             reason: error.to_string().trim_end().to_string(),
         })?;
         match check::contradiction(&manifest) {
             None => Ok(manifest),
-            Some(reason) => Err(DataSetError::Contradiction { name: manifest.name, reason }),
+            Some(reason) => Err(ManifestError::Contradiction { name: manifest.name, reason }),
         }
     }
 
@@ -235,14 +235,14 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-fn unknown(name: &str) -> DataSetError {
+fn unknown(name: &str) -> ManifestError {
     let wanted = plain(name);
-    let likeness = |known: &&DataSet| strsim::normalized_damerau_levenshtein(&wanted, &plain(&known.name));
-    let part = |known: &&DataSet| !wanted.is_empty() && plain(&known.name).contains(&wanted);
-    let mut near: Vec<&DataSet> = ALL.iter().filter(|known| part(known) || likeness(known) >= 0.6).collect();
+    let likeness = |known: &&Manifest| strsim::normalized_damerau_levenshtein(&wanted, &plain(&known.name));
+    let part = |known: &&Manifest| !wanted.is_empty() && plain(&known.name).contains(&wanted);
+    let mut near: Vec<&Manifest> = ALL.iter().filter(|known| part(known) || likeness(known) >= 0.6).collect();
     near.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
     let nearest = near.into_iter().take(3).map(|known| known.name.clone()).collect();
-    DataSetError::Unknown { name: name.to_string(), nearest }
+    ManifestError::Unknown { name: name.to_string(), nearest }
 }
 
 fn suggestion(nearest: &[String]) -> String {

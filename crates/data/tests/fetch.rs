@@ -9,7 +9,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use efficientnet_data::{DataSet, FetchError, FetchOptions, FetchedSplit, Progress, fetch};
+use efficientnet_data::{FetchError, FetchOptions, FetchedSplit, Manifest, Progress, fetch};
 use flate2::write::GzEncoder;
 use loopback::{Does, Server, serving};
 use tempfile::TempDir;
@@ -66,7 +66,7 @@ fn zip(name: &str) -> Vec<u8> {
 struct Case {
     folder: TempDir,
     server: Server,
-    manifest: DataSet,
+    manifest: Manifest,
 }
 
 impl Case {
@@ -82,7 +82,7 @@ impl Case {
         Self {
             folder: tempfile::tempdir().unwrap(),
             server: serving(script, vec![(name.to_string(), archive)]),
-            manifest: DataSet::parse("mine.toml", &text).unwrap(),
+            manifest: Manifest::parse("mine.toml", &text).unwrap(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use efficientnet_data::inspect::{Part, Range, Report, Size, inspect};
+use efficientnet_data::inspect::{NamedSource, Range, Report, Size, inspect};
 use efficientnet_data::{Content, RgbImage8, Source, SourceError};
 use image::{ImageFormat, Rgb, RgbImage};
 
@@ -45,9 +45,9 @@ impl Source for Memory {
     }
 }
 
-fn part(name: &str, classes: &[&str], samples: Vec<(usize, &'static str, Option<Content>)>) -> Part {
+fn part(name: &str, classes: &[&str], samples: Vec<(usize, &'static str, Option<Content>)>) -> NamedSource {
     let classes = classes.iter().map(ToString::to_string).collect();
-    Part { name: name.to_string(), source: Arc::new(Memory { classes, samples }) }
+    NamedSource { name: name.to_string(), source: Arc::new(Memory { classes, samples }) }
 }
 
 fn encoded(width: u32, height: u32, level: u8, format: ImageFormat) -> Option<Content> {
@@ -61,7 +61,7 @@ fn cut(content: Option<Content>) -> Option<Content> {
     Some(Content::File(bytes[..bytes.len() / 2].to_vec()))
 }
 
-fn data() -> [Part; 2] {
+fn data() -> [NamedSource; 2] {
     use ImageFormat::{Bmp, Png};
     let train = vec![
         (0, "cat/1.png", encoded(4, 2, 0, Png)),

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use efficientnet_data::manifest::Reader;
-use efficientnet_data::{DataSet, DataSetError};
+use efficientnet_data::{Manifest, ManifestError};
 
 #[test]
 fn every_file_is_part_of_the_program() {
@@ -16,15 +16,15 @@ fn every_file_is_part_of_the_program() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             let name = path.file_stem().unwrap().to_str().unwrap();
-            let manifest = DataSet::get(name).unwrap();
+            let manifest = Manifest::get(name).unwrap();
             assert_eq!(manifest.name, name);
             let text = fs::read_to_string(&path).unwrap();
-            assert_eq!(&DataSet::parse(name, &text).unwrap(), manifest);
+            assert_eq!(&Manifest::parse(name, &text).unwrap(), manifest);
             files += 1;
         }
     }
-    assert_eq!(DataSet::all().len(), files);
-    let names: HashSet<&str> = DataSet::all().iter().map(|manifest| manifest.name.as_str()).collect();
+    assert_eq!(Manifest::all().len(), files);
+    let names: HashSet<&str> = Manifest::all().iter().map(|manifest| manifest.name.as_str()).collect();
     assert_eq!(names.len(), files);
 }
 
@@ -43,27 +43,27 @@ fn splits_are_those_of_the_paper() {
         ("imagenet-1k", 1_281_167, 50_000, 1000),
     ];
     for (name, train, test, classes) in expected {
-        let manifest = DataSet::get(name).unwrap();
+        let manifest = Manifest::get(name).unwrap();
         let images: Vec<u64> = manifest.splits.iter().map(|split| split.images).collect();
         assert_eq!((images, manifest.classes.count), (vec![train, test], classes), "{name}");
     }
-    assert_eq!(DataSet::get("shapes").unwrap().layout.source, Reader::Shapes);
-    assert_eq!(DataSet::get("trashnet").unwrap().images(), 2_527);
+    assert_eq!(Manifest::get("shapes").unwrap().layout.source, Reader::Shapes);
+    assert_eq!(Manifest::get("trashnet").unwrap().images(), 2_527);
 }
 
 #[test]
 fn names_are_found_as_people_write_them() {
     for name in ["CIFAR-10", "cifar_10", "Cifar10"] {
-        assert_eq!(DataSet::get(name).unwrap().name, "cifar10");
+        assert_eq!(Manifest::get(name).unwrap().name, "cifar10");
     }
-    let nearest = |name| match DataSet::get(name).unwrap_err() {
-        DataSetError::Unknown { nearest, .. } => nearest,
+    let nearest = |name| match Manifest::get(name).unwrap_err() {
+        ManifestError::Unknown { nearest, .. } => nearest,
         other => panic!("{other}"),
     };
     assert_eq!(nearest("cifar1")[0], "cifar10");
     assert_eq!(nearest("imagenet"), ["imagenet-1k"]);
     assert_eq!(nearest("flowers"), ["flowers102"]);
-    let sentence = DataSet::get("zzz").unwrap_err().to_string();
+    let sentence = Manifest::get("zzz").unwrap_err().to_string();
     assert_eq!(sentence, "no data set is called `zzz`; `efficientnet data list` shows them all");
 }
 
@@ -80,7 +80,7 @@ layout = { source = "folder", labels = "the folder's name" }
 
 #[test]
 fn contradictions_are_named() {
-    assert!(DataSet::parse("mine.toml", SOUND).is_ok());
+    assert!(Manifest::parse("mine.toml", SOUND).is_ok());
     let cases = [
         (r#""mine""#, r#""My Own""#, "lower-case letters"),
         ("count = 2", "count = 3", "2 names for 3 classes"),
@@ -96,13 +96,13 @@ fn contradictions_are_named() {
     ];
     for (before, after, word) in cases {
         assert!(SOUND.contains(before), "{before}");
-        let error = DataSet::parse("mine.toml", &SOUND.replacen(before, after, 1)).unwrap_err();
-        assert!(matches!(error, DataSetError::Contradiction { .. }), "{error}");
+        let error = Manifest::parse("mine.toml", &SOUND.replacen(before, after, 1)).unwrap_err();
+        assert!(matches!(error, ManifestError::Contradiction { .. }), "{error}");
         assert!(error.to_string().contains(word), "{after}: {error}");
     }
     for (before, after) in [("count = 2", "count = -2"), ("labels", "label"), ("title", "titel"), ("{", "[")]
     {
-        let error = DataSet::parse("mine.toml", &SOUND.replacen(before, after, 1)).unwrap_err();
+        let error = Manifest::parse("mine.toml", &SOUND.replacen(before, after, 1)).unwrap_err();
         assert!(
             error.to_string().starts_with("mine.toml is no manifest of a data set: TOML parse error"),
             "{error}"

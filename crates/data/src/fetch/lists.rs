@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use super::{FetchError, join};
-use crate::manifest::{DataSet, ListFormat, Split};
+use crate::manifest::{ListFormat, Manifest, Split};
 
 /// Writes a split's table, `path,label` with paths beside it, unless it is there.
-pub(super) fn write_table(manifest: &DataSet, split: &Split, into: &Path) -> Result<(), FetchError> {
+pub(super) fn write_table(manifest: &Manifest, split: &Split, into: &Path) -> Result<(), FetchError> {
     let parts = (&split.open, &split.list, &split.images_in, manifest.layout.list_format);
     let (Some(open), Some(list), Some(images_in), Some(format)) = parts else { return Ok(()) };
     let table_path = join(into, open);

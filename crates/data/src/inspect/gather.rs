@@ -9,7 +9,7 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
-use super::{Levels, Part, Place};
+use super::{Levels, NamedSource, Place};
 use crate::decode::{decode_bytes, format_of};
 use crate::image::RgbImage8;
 use crate::source::Content;
@@ -37,7 +37,7 @@ pub(super) struct Sums {
 }
 
 pub(super) fn gather(
-    parts: &[Part],
+    parts: &[NamedSource],
     threads: NonZeroUsize,
     watch: &(dyn Fn(u64) -> ControlFlow<()> + Sync),
 ) -> Found {
@@ -68,7 +68,7 @@ pub(super) fn gather(
 }
 
 impl Found {
-    fn look_at(&mut self, parts: &[Part], place: Place) {
+    fn look_at(&mut self, parts: &[NamedSource], place: Place) {
         let (part, index) = super::source(parts, place);
         self.images += 1;
         let content = match part.source.read(index) {

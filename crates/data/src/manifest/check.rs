@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::path::{Component, Path};
 
-use super::{DataFile, DataSet, Reader};
+use super::{DataFile, Manifest, Reader};
 
 /// The first thing that does not fit, if anything does not.
-pub(super) fn contradiction(manifest: &DataSet) -> Option<String> {
+pub(super) fn contradiction(manifest: &Manifest) -> Option<String> {
     let checks = [identity, classes, splits, files, layout];
     checks.iter().find_map(|check| check(manifest).err())
 }
@@ -15,7 +15,7 @@ fn ensure(holds: bool, reason: impl Into<String>) -> Result<(), String> {
     if holds { Ok(()) } else { Err(reason.into()) }
 }
 
-fn identity(manifest: &DataSet) -> Result<(), String> {
+fn identity(manifest: &Manifest) -> Result<(), String> {
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let named = !manifest.name.is_empty() && manifest.name.chars().all(is_name);
     ensure(named, "a name is made of lower-case letters, digits and hyphens")?;
@@ -23,7 +23,7 @@ fn identity(manifest: &DataSet) -> Result<(), String> {
     ensure(texts.iter().all(|text| !text.trim().is_empty()), "title, citation and licence are not empty")
 }
 
-fn classes(manifest: &DataSet) -> Result<(), String> {
+fn classes(manifest: &Manifest) -> Result<(), String> {
     let classes = &manifest.classes;
     ensure(classes.count >= 2, "there are at least two classes")?;
     let names = &classes.names;
@@ -33,7 +33,7 @@ fn classes(manifest: &DataSet) -> Result<(), String> {
     ensure(different.len() == names.len(), "two classes have the same name")
 }
 
-fn splits(manifest: &DataSet) -> Result<(), String> {
+fn splits(manifest: &Manifest) -> Result<(), String> {
     ensure(!manifest.splits.is_empty(), "there is no split")?;
     let names: HashSet<&String> = manifest.splits.iter().map(|split| &split.name).collect();
     ensure(names.len() == manifest.splits.len(), "two splits have the same name")?;
@@ -52,7 +52,7 @@ fn splits(manifest: &DataSet) -> Result<(), String> {
     Ok(())
 }
 
-fn files(manifest: &DataSet) -> Result<(), String> {
+fn files(manifest: &Manifest) -> Result<(), String> {
     let names: HashSet<&str> = manifest.files.iter().map(DataFile::file_name).collect();
     ensure(names.len() == manifest.files.len(), "two files have the same name")?;
     for file in &manifest.files {
@@ -68,13 +68,13 @@ fn files(manifest: &DataSet) -> Result<(), String> {
     Ok(())
 }
 
-fn layout(manifest: &DataSet) -> Result<(), String> {
+fn layout(manifest: &Manifest) -> Result<(), String> {
     let drawn = manifest.layout.source == Reader::Shapes;
     ensure(drawn != has_origin(manifest), "files or `by_hand`, unless the program draws the images")?;
     ensure(manifest.layout.open.as_deref().is_none_or(is_inside), "`open` leaves the data set's folder")
 }
 
-fn has_origin(manifest: &DataSet) -> bool {
+fn has_origin(manifest: &Manifest) -> bool {
     !manifest.files.is_empty() || manifest.by_hand.is_some()
 }
 
