@@ -140,7 +140,8 @@ fn format_name(format: ImageFormat) -> &'static str {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
+/// A file's bytes, unless there are more than [`MAX_FILE_BYTES`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     let name = || path.display().to_string();
     let unreadable = |source| ImageError::Read { name: name(), source };
     let file = File::open(path).map_err(unreadable)?;

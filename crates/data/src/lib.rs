@@ -23,6 +23,7 @@
 //! a hundred ImageNet photographs; `tests/` holds every operation and every kind of file to that.
 //! `scripts/fixtures/preprocessing.py` made the reference.
 
+mod atomic;
 mod class_list;
 mod decode;
 mod error;
@@ -36,10 +37,11 @@ mod normalize;
 mod random;
 mod resample;
 mod source;
+mod split;
 mod syntax;
 mod transform;
 
-pub use class_list::{ClassListError, read_class_list};
+pub use class_list::{ClassListError, read_class_list, write_class_list};
 pub use decode::{DecodeOptions, MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_bytes};
 pub use error::ImageError;
 pub use fetch::{FetchError, FetchOptions, FetchedSplit, Progress, dataset_dir, fetch};
@@ -49,6 +51,10 @@ pub use manifest::{Manifest, ManifestError};
 pub use normalize::Normalization;
 pub use random::{Purpose, Random};
 pub use resample::Interpolation;
-pub use source::{Content, Source, SourceError, Subset};
+pub use source::{
+    Content, CsvError, CsvManifest, EntryError, LabelError, Part, RecordError, Records, Shapes, ShapesError,
+    Source, SourceError, Subset, TarError, TarShards,
+};
+pub use split::{MINIVAL, Split, SplitError, TRAIN};
 pub use syntax::TransformError;
 pub use transform::{CropMode, Draw, Op, Transform};

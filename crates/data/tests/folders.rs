@@ -23,10 +23,10 @@ fn names(names: &[&str]) -> Vec<String> {
 
 /// `class/path` of every sample, the path without the folder's.
 fn samples(folder: &Folder, dir: &Path) -> Vec<String> {
-    let sample = |sample: &efficientnet_data::Sample| {
+    let sample = |sample: efficientnet_data::Sample| {
         format!("{} {}", sample.class, sample.path.strip_prefix(dir).unwrap().display())
     };
-    folder.samples().iter().map(sample).collect()
+    folder.samples().map(sample).collect()
 }
 
 #[test]

@@ -20,7 +20,11 @@ pub fn run(args: &SplitArgs) -> Outcome {
     if !short.is_empty() {
         let names: Vec<&str> = short.iter().take(5).map(|class| source.classes()[*class].as_str()).collect();
         let more = if short.len() > names.len() { ", ..." } else { "" };
-        eprintln!("note: {} classes have too few images for this split: {}{more}", short.len(), names.join(", "));
+        eprintln!(
+            "note: {} classes have too few images for this split: {}{more}",
+            short.len(),
+            names.join(", ")
+        );
     }
     let mut rows = Vec::new();
     for part in split.parts() {

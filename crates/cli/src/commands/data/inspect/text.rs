@@ -39,7 +39,9 @@ fn head(name: &str, report: &Report) -> String {
     );
     match report.complete {
         true => head,
-        false => format!("{head}\ninterrupted after {} images: what follows is of these", thousands(report.images)),
+        false => {
+            format!("{head}\ninterrupted after {} images: what follows is of these", thousands(report.images))
+        }
     }
 }
 
@@ -61,7 +63,10 @@ fn classes(report: &Report) -> String {
         let smallest = shown.split_off(shown.len() - EXTREMES);
         shown.truncate(EXTREMES);
         shown.extend(smallest);
-        note = format!("\n(the {EXTREMES} largest and the {EXTREMES} smallest of {} classes; --json has all)", report.classes.len());
+        note = format!(
+            "\n(the {EXTREMES} largest and the {EXTREMES} smallest of {} classes; --json has all)",
+            report.classes.len()
+        );
     }
     let splits = report.splits.iter().map(|split| if split.name.is_empty() { "images" } else { &split.name });
     let numbers: Vec<&str> = splits.collect();
@@ -79,8 +84,11 @@ fn facts(report: &Report) -> String {
     if let Some(sizes) = &report.sizes {
         lines.extend(size_lines(sizes, report.images));
     }
-    let formats: Vec<String> =
-        report.formats.iter().map(|format| format!("{} {}", format.format, thousands(format.images))).collect();
+    let formats: Vec<String> = report
+        .formats
+        .iter()
+        .map(|format| format!("{} {}", format.format, thousands(format.images)))
+        .collect();
     lines.push(format!("formats     {}", formats.join(", ")));
     if let Some(levels) = &report.levels {
         lines.extend(level_lines(levels));
@@ -112,7 +120,11 @@ fn size_lines(sizes: &Sizes, images: u64) -> Vec<String> {
         .iter()
         .map(|size| format!("{} x {} ({:.1} %)", size.width, size.height, share(size.images)))
         .collect();
-    let more = if sizes.different > frequent.len() { format!(" of {} sizes", sizes.different) } else { String::new() };
+    let more = if sizes.different > frequent.len() {
+        format!(" of {} sizes", sizes.different)
+    } else {
+        String::new()
+    };
     vec![
         format!("width       {}", range(&sizes.width)),
         format!("height      {}", range(&sizes.height)),
@@ -240,7 +252,10 @@ the same image:
         let classes = (0..1000).map(|index| class(&format!("c{index}"), &[index + 1, 0])).collect();
         let text = render("mine", &Report { classes, ..report() });
         assert!(text.contains("\nc999 ") && text.contains("\nc0 ") && !text.contains("\nc500 "), "{text}");
-        assert!(text.contains("(the 10 largest and the 10 smallest of 1000 classes; --json has all)"), "{text}");
+        assert!(
+            text.contains("(the 10 largest and the 10 smallest of 1000 classes; --json has all)"),
+            "{text}"
+        );
     }
 
     #[test]
