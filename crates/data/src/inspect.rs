@@ -6,6 +6,7 @@
 
 mod gather;
 mod sizes;
+mod splits;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use crate::source::Source;
 
 pub use sizes::{Range, Size, Sizes};
+pub use splits::open_splits;
 
 /// A part of a data set with its name.
 #[derive(Debug, Clone)]

@@ -43,6 +43,7 @@ mod transform;
 
 pub use class_list::{ClassListError, read_class_list, write_class_list};
 pub use decode::{DecodeOptions, MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_bytes};
+pub use efficientnet_download::DownloadError;
 pub use error::ImageError;
 pub use fetch::{FetchError, FetchOptions, FetchedSplit, Progress, dataset_dir, fetch};
 pub use folder::{Folder, FolderError, Sample};

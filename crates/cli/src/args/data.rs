@@ -37,8 +37,8 @@ pub enum DataCommand {
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A folder of class folders, a tar, a CSV file, or a folder with train, val and test inside
-    pub path: PathBuf,
+    /// A folder of class folders, a tar, a CSV file, CIFAR or IDX binaries, or a folder with train, val and test inside
+    pub path: String,
     /// Class names, one a line, line 1 is class 0 (default: the data set's own, or sorted)
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
@@ -55,8 +55,8 @@ pub struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub struct SplitArgs {
-    /// A folder of class folders, a tar or a CSV file
-    pub path: PathBuf,
+    /// A folder of class folders, a tar, a CSV file, CIFAR or IDX binaries; of several parts the first
+    pub path: String,
     #[command(flatten)]
     pub kind: SplitKind,
     /// Seed of what is random

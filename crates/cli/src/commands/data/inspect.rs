@@ -4,10 +4,9 @@ mod text;
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::thread;
 
-use efficientnet_data::inspect::{NamedSource, Report, inspect};
+use efficientnet_data::inspect::{NamedSource, Report, inspect, open_splits};
 use efficientnet_data::read_class_list;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -17,7 +16,8 @@ use crate::{Outcome, interrupt, output};
 
 pub fn run(args: &InspectArgs) -> Outcome {
     interrupt::listen();
-    let parts = parts(&args.path, args.classes.as_deref())?;
+    let order = args.classes.as_ref().map(read_class_list).transpose()?;
+    let parts = open_splits(&args.path, order)?;
     let available = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = args.threads.and_then(NonZeroUsize::new).unwrap_or_else(available);
     let report = look(&parts, threads);
@@ -26,7 +26,7 @@ pub fn run(args: &InspectArgs) -> Outcome {
     }
     match args.json {
         true => output::json(&report)?,
-        false => output::text(&text::render(&args.path.display().to_string(), &report))?,
+        false => output::text(&text::render(&args.path, &report))?,
     }
     if args.strict { verdict(&report) } else { Ok(()) }
 }

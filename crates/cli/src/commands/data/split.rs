@@ -1,19 +1,22 @@
 //! `efficientnet data split`: which images belong to which part, as a file.
 
-use efficientnet_data::Split;
+use efficientnet_data::inspect::open_splits;
+use efficientnet_data::{Split, read_class_list};
 
 use crate::args::SplitArgs;
 use crate::{Outcome, output};
 
-use super::inspect::open;
-
 pub fn run(args: &SplitArgs) -> Outcome {
-    let source = open(&args.path, args.classes.as_deref())?;
+    let order = args.classes.as_ref().map(read_class_list).transpose()?;
+    let parts = open_splits(&args.path, order)?;
+    // Of a data set in parts, the first is what is divided: test images stay out of it.
+    let Some(first) = parts.first() else { return Ok(()) };
+    let source = &first.source;
     let kind = &args.kind;
     let split = match (kind.holdout, kind.k_fold, kind.first) {
-        (Some(share), ..) => Split::holdout(&source, share, args.seed)?,
-        (_, Some(folds), _) => Split::k_fold(&source, folds, args.seed)?,
-        (.., first) => Split::first_n_per_class(&source, first.unwrap_or(1))?,
+        (Some(share), ..) => Split::holdout(source, share, args.seed)?,
+        (_, Some(folds), _) => Split::k_fold(source, folds, args.seed)?,
+        (.., first) => Split::first_n_per_class(source, first.unwrap_or(1))?,
     };
     split.save(&args.out)?;
     let short = split.short_classes();
