@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use std::io::Cursor;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::{env, fs};
 
-use efficientnet_data::inspect::{NamedSource, Range, Report, Size, inspect};
+use efficientnet_data::inspect::{NamedSource, Range, Report, Size, inspect, open_splits};
 use efficientnet_data::{Content, RgbImage8, Source, SourceError};
 use image::{ImageFormat, Rgb, RgbImage};
 
@@ -160,4 +162,92 @@ fn stopped_early() {
     assert_eq!(seen.into_inner(), 4);
     assert_eq!((report.complete, report.images), (false, 4));
     assert_eq!(report.levels.unwrap().pixels, 3 * 8 + 128);
+}
+
+fn everything(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn names(parts: &[NamedSource]) -> Vec<(&str, usize)> {
+    parts.iter().map(|part| (part.name.as_str(), part.source.len())).collect()
+}
+
+fn png(path: &Path, level: u8) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    RgbImage::from_pixel(3, 2, Rgb([level; 3])).save_with_format(path, ImageFormat::Png).unwrap();
+}
+
+#[test]
+fn folders_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    png(&root.join("train/cat/1.png"), 0);
+    png(&root.join("train/dog/1.png"), 1);
+    png(&root.join("val/dog/1.png"), 1);
+    let parts = open_splits(root.to_str().unwrap(), None).unwrap();
+    assert_eq!(names(&parts), [("train", 2), ("val", 1)]);
+    let report = inspect(&parts, NonZeroUsize::MIN, &everything);
+    assert_eq!(report.duplicates.len(), 1);
+    assert!(report.duplicates[0].across_splits && !report.duplicates[0].across_classes);
+
+    let parts = open_splits(root.join("train").to_str().unwrap(), None).unwrap();
+    assert_eq!(names(&parts), [("", 2)]);
+}
+
+/// CIFAR-10's two parts lie in one folder; without the second file there is one.
+#[test]
+fn binaries_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    for (label, name) in
+        ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
+            .into_iter()
+            .enumerate()
+    {
+        let record = [&[label as u8][..], &[label as u8; 3072]].concat();
+        fs::write(folder.path().join(format!("{name}.bin")), record).unwrap();
+    }
+    let path = folder.path().to_str().unwrap();
+    let parts = open_splits(path, None).unwrap();
+    assert_eq!(names(&parts), [("train", 5), ("test", 1)]);
+    let report = inspect(&parts, NonZeroUsize::MIN, &everything);
+    assert_eq!((report.bytes, report.formats[0].format), (6 * 3072, "pixels"));
+    assert_eq!(report.classes[5].images, [0, 1]);
+
+    fs::remove_file(folder.path().join("test_batch.bin")).unwrap();
+    assert_eq!(names(&open_splits(path, None).unwrap()), [("train", 5)]);
+}
+
+#[test]
+fn the_built_in_data_set_and_what_is_none() {
+    let parts = open_splits("shapes(images=20, size=32)", None).unwrap();
+    assert_eq!(names(&parts), [("", 20)]);
+    let report = inspect(&parts, NonZeroUsize::MIN, &everything);
+    assert_eq!(report.classes.iter().map(|class| class.images[0]).sum::<u64>(), 20);
+    assert!(open_splits("no/such/folder", None).is_err());
+    let empty = tempfile::tempdir().unwrap();
+    assert!(open_splits(empty.path().to_str().unwrap(), None).is_err());
+}
+
+/// The JPEG copies of CIFAR-10, where they are: in `EFFICIENTNET_ASSETS`, or beside the repository.
+#[test]
+fn cifar10_as_jpeg_files_in_a_tar() {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/assets");
+    let assets = env::var_os("EFFICIENTNET_ASSETS").map_or_else(beside, PathBuf::from);
+    let tar = assets.join("cifar10-small/test.tar");
+    if !tar.is_file() {
+        eprintln!("SKIPPED: no data; set EFFICIENTNET_ASSETS to the folder that has cifar10-small/test.tar");
+        return;
+    }
+    let parts = open_splits(tar.to_str().unwrap(), None).unwrap();
+    let report = inspect(&parts, NonZeroUsize::new(2).unwrap(), &everything);
+    assert_eq!(report.classes.len(), 10);
+    assert!(report.classes.iter().all(|class| class.images == [200]), "{:?}", report.classes);
+    assert_eq!(report.formats.iter().map(|format| format.format).collect::<Vec<_>>(), ["JPEG"]);
+    let only = Range { min: 32, median: 32, max: 32 };
+    let sizes = report.sizes.unwrap();
+    assert_eq!((sizes.width, sizes.height), (only, only));
+    assert_eq!(report.broken, []);
+    // CIFAR-10's own are 0.4942, 0.4851, 0.4504 on its test images; these are some of them.
+    let levels = report.levels.unwrap();
+    assert!((levels.mean[0] - 0.494).abs() < 0.01 && (levels.mean[2] - 0.450).abs() < 0.01, "{levels:?}");
 }
