@@ -41,8 +41,12 @@ fn pixel(level: u8) -> Vec<u8> {
 /// Four images of two classes, of which two are the same and one is cut off.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let files =
-        [("cat/1.bmp", pixel(0)), ("cat/2.bmp", pixel(255)), ("dog/1.bmp", pixel(0)), ("dog/2.bmp", vec![b'B', b'M'])];
+    let files = [
+        ("cat/1.bmp", pixel(0)),
+        ("cat/2.bmp", pixel(255)),
+        ("dog/1.bmp", pixel(0)),
+        ("dog/2.bmp", vec![b'B', b'M']),
+    ];
     for (name, bytes) in files {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -70,7 +74,10 @@ fn every_data_set_is_listed() {
 #[test]
 fn what_cannot_be_fetched() {
     let (status, _, error) = run(&["fetch", "cifar1O"]);
-    assert_eq!((status, error.as_str()), (2, "error: no data set is called `cifar1O`; did you mean cifar10, cifar100?\n"));
+    assert_eq!(
+        (status, error.as_str()),
+        (2, "error: no data set is called `cifar1O`; did you mean cifar10, cifar100?\n")
+    );
     let folder = tempfile::tempdir().unwrap();
     let (status, out, error) = run(&["fetch", "imagenet-1k", "--into", text(folder.path())]);
     assert_eq!((status, out.as_str()), (2, ""));
@@ -106,7 +113,12 @@ fn inspected() {
 
     let (status, out, error) = run(&["inspect", path, "--strict"]);
     assert_eq!(status, 1);
-    assert!(out.contains("4 images") && error.contains("1 broken images, 0 images in more than one split, 1 in"), "{error}");
+    assert!(
+        out.contains("4 images")
+            && error
+                .contains("images that are broken: 1, in more than one split: 0, in more than one class: 1"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -116,6 +128,33 @@ fn what_cannot_be_inspected() {
         let (status, out, error) = run(&["inspect", path]);
         assert_eq!((status, out.as_str(), error.lines().count()), (2, "", 1), "{error}");
     }
+}
+
+/// A data set in the cache goes by its name.
+#[test]
+fn inspected_by_name() {
+    let cache = tempfile::tempdir().unwrap();
+    let inspect = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_efficientnet"));
+        command
+            .args(["data", "inspect", "TrashNet"])
+            .env("EFFICIENTNET_CACHE", cache.path())
+            .output()
+            .unwrap()
+    };
+    let output = inspect();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        error.contains("trashnet is not in the cache; type `efficientnet data fetch trashnet`"),
+        "{error}"
+    );
+
+    let place = cache.path().join("datasets/trashnet/dataset-resized/dataset-resized/glass");
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join("1.bmp"), pixel(9)).unwrap();
+    let out = String::from_utf8(inspect().stdout).unwrap();
+    assert!(out.starts_with("TrashNet: 1 images, 1 classes, "), "{out}");
 }
 
 #[test]
@@ -128,7 +167,8 @@ fn split_and_written() {
     assert!(out.contains("k_fold(folds=2, seed=7)") && out.contains("fold1"), "{out}");
     assert!(fs::read_to_string(&out_file).unwrap().contains("dog/2.bmp"));
 
-    let (status, _, error) = run(&["split", text(folder.path()), "--holdout", "1.5", "--out", text(&out_file)]);
+    let (status, _, error) =
+        run(&["split", text(folder.path()), "--holdout", "1.5", "--out", text(&out_file)]);
     assert_eq!(status, 2, "{error}");
     let (status, _, error) = run(&["split", text(folder.path()), "--out", text(&out_file)]);
     assert_eq!(status, 2, "{error}");

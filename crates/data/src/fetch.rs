@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use efficientnet_download::{DownloadError, Published, io_reason, verify};
 pub use efficientnet_download::{Options as FetchOptions, Progress};
 
-use crate::manifest::{DataFile, Manifest, Split};
+use crate::manifest::{DataFile, Manifest, Split, join};
 
 /// Why a data set is not here.
 #[derive(Debug, thiserror::Error)]
@@ -129,11 +129,6 @@ fn lock(manifest: &Manifest, into: &Path, progress: Progress) -> Result<File, Fe
 fn fetched(manifest: &Manifest, split: &Split, into: &Path) -> Option<FetchedSplit> {
     let inside = split.open.as_deref().or(manifest.layout.open.as_deref())?;
     Some(FetchedSplit { name: split.name.clone(), path: join(into, inside) })
-}
-
-/// `into` and a manifest's path, which has `/` on every system.
-fn join(into: &Path, inside: &str) -> PathBuf {
-    inside.split('/').fold(into.to_path_buf(), |path, part| path.join(part))
 }
 
 /// One file, unpacked where it is an archive.

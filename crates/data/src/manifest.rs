@@ -5,6 +5,7 @@
 
 mod check;
 
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -208,6 +209,16 @@ impl Manifest {
         }
     }
 
+    /// What to open in the data set's folder, which shows all splits; none where no source reads it as it comes.
+    pub fn open_in(&self, folder: &Path) -> Option<PathBuf> {
+        let one = self.layout.open.as_deref().or(match &self.splits[..] {
+            [split] => split.open.as_deref(),
+            _ => None,
+        });
+        let several = || self.splits.iter().all(|split| split.open.is_some()).then(|| folder.to_path_buf());
+        one.map(|inside| join(folder, inside)).or_else(several)
+    }
+
     /// How many images there are in all splits.
     pub fn images(&self) -> u64 {
         self.splits.iter().map(|split| split.images).sum()
@@ -228,6 +239,11 @@ impl DataFile {
         };
         self.name.as_deref().or_else(of_url).unwrap_or_default()
     }
+}
+
+/// `folder` and a manifest's path, which has `/` on every system.
+pub(crate) fn join(folder: &Path, inside: &str) -> PathBuf {
+    inside.split('/').fold(folder.to_path_buf(), |path, part| path.join(part))
 }
 
 /// A name without what people do not remember of it.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use efficientnet_data::manifest::Reader;
 use efficientnet_data::{Manifest, ManifestError};
+use proptest::prelude::*;
 
 #[test]
 fn every_file_is_part_of_the_program() {
@@ -67,6 +68,19 @@ fn names_are_found_as_people_write_them() {
     assert_eq!(sentence, "no data set is called `zzz`; `efficientnet data list` shows them all");
 }
 
+#[test]
+fn what_to_open_after_fetching() {
+    let open = |name| {
+        let path = Manifest::get(name).unwrap().open_in(Path::new("cache"));
+        path.map(|path| path.to_str().unwrap().replace('\\', "/"))
+    };
+    assert_eq!(open("cifar10").unwrap(), "cache/cifar-10-binary/cifar-10-batches-bin");
+    assert_eq!(open("trashnet").unwrap(), "cache/dataset-resized/dataset-resized");
+    assert_eq!(open("oxford-pets").unwrap(), "cache");
+    assert_eq!(open("imagenet-1k").unwrap(), "cache");
+    assert_eq!(open("flowers102"), None);
+}
+
 const SOUND: &str = r#"
 name = "mine"
 title = "Mine"
@@ -107,5 +121,17 @@ fn contradictions_are_named() {
             error.to_string().starts_with("mine.toml is no manifest of a data set: TOML parse error"),
             "{error}"
         );
+    }
+}
+
+proptest! {
+    /// Whatever is changed in a manifest, it is read or refused in a sentence.
+    #[test]
+    fn no_manifest_panics(place in 0..SOUND.len(), length in 0..20usize, text in ".{0,20}") {
+        let end = (place + length).min(SOUND.len());
+        let changed = format!("{}{text}{}", &SOUND[..place], &SOUND[end..]);
+        if let Err(error) = Manifest::parse("mine.toml", &changed) {
+            prop_assert!(!error.to_string().is_empty());
+        }
     }
 }

@@ -37,7 +37,8 @@ pub enum DataCommand {
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A folder of class folders, a tar, a CSV file, CIFAR or IDX binaries, or a folder with train, val and test inside
+    /// A folder of class folders, a tar, a CSV file, CIFAR or IDX binaries, a folder with train, val and test inside, or the name
+    /// of a data set that was fetched
     pub path: String,
     /// Class names, one a line, line 1 is class 0 (default: the data set's own, or sorted)
     #[arg(long, value_name = "FILE")]

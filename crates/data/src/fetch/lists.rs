@@ -5,9 +5,9 @@ use std::path::Path;
 
 use csv::Writer;
 
-use super::{FetchError, join};
+use super::FetchError;
 use crate::atomic;
-use crate::manifest::{ListFormat, Manifest, Split};
+use crate::manifest::{ListFormat, Manifest, Split, join};
 
 /// Writes a split's table, `path,label` with paths beside it, unless it is there.
 pub(super) fn write_table(manifest: &Manifest, split: &Split, into: &Path) -> Result<(), FetchError> {

@@ -32,7 +32,9 @@ pub fn open_splits(spec: &str, classes: Option<Vec<String>>) -> Result<Vec<Named
     let missing = |error: &SourceError| matches!(error, SourceError::Records(RecordError::Missing { .. }));
     match (train, open(spec, &options(Part::Test))) {
         // A source that is not in parts is the same for both.
-        (Ok(all), Ok(test)) if all.len() == test.len() && all.key(0) == test.key(0) => Ok(vec![named("", all)]),
+        (Ok(all), Ok(test)) if all.len() == test.len() && all.key(0) == test.key(0) => {
+            Ok(vec![named("", all)])
+        }
         (Ok(train), Ok(test)) => Ok(vec![named("train", train), named("test", test)]),
         (Ok(train), Err(error)) if missing(&error) => Ok(vec![named("train", train)]),
         (Err(error), Ok(test)) if missing(&error) => Ok(vec![named("test", test)]),

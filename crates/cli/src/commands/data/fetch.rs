@@ -22,6 +22,9 @@ pub fn run(name: &str, into: Option<&Path>) -> Outcome {
         eprintln!("no source reads this data set as it is; labels: {}", manifest.layout.labels);
         return output::text(&folder.display().to_string());
     }
+    if into.is_none() {
+        eprintln!("`efficientnet data inspect {}` says what came", manifest.name);
+    }
     let rows = splits.iter().map(|split| vec![split.name.clone(), split.path.display().to_string()]);
     output::text(&output::table(&["split", "path"], &[], rows))
 }

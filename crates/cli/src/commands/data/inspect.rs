@@ -4,10 +4,11 @@ mod text;
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use efficientnet_data::inspect::{NamedSource, Report, inspect, open_splits};
-use efficientnet_data::read_class_list;
+use efficientnet_data::inspect::{Duplicates, NamedSource, Report, inspect};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::InspectArgs;
@@ -16,8 +17,7 @@ use crate::{Outcome, interrupt, output};
 
 pub fn run(args: &InspectArgs) -> Outcome {
     interrupt::listen();
-    let order = args.classes.as_ref().map(read_class_list).transpose()?;
-    let parts = open_splits(&args.path, order)?;
+    let parts = super::open(&args.path, args.classes.as_ref())?;
     let available = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = args.threads.and_then(NonZeroUsize::new).unwrap_or_else(available);
     let report = look(&parts, threads);
@@ -33,23 +33,51 @@ pub fn run(args: &InspectArgs) -> Outcome {
 
 fn look(parts: &[NamedSource], threads: NonZeroUsize) -> Report {
     let images: u64 = parts.iter().map(|part| part.source.len() as u64).sum();
-    let bar = ProgressBar::new(images);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left") {
-        bar.set_style(style);
-    }
-    let report = inspect(parts, threads, &|_| {
-        bar.inc(1);
+    let shown = Shown::new(images);
+    let report = inspect(parts, threads, &|done| {
+        shown.at(done);
         if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    bar.finish_and_clear();
+    shown.bar.finish_and_clear();
     report
+}
+
+/// A bar on a terminal, a line now and then where there is none.
+struct Shown {
+    bar: ProgressBar,
+    images: u64,
+    /// When the last line was written.
+    last: Mutex<Instant>,
+}
+
+impl Shown {
+    /// Time between two lines.
+    const EVERY: Duration = Duration::from_secs(5);
+
+    fn new(images: u64) -> Self {
+        let bar = ProgressBar::new(images);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left") {
+            bar.set_style(style);
+        }
+        Self { bar, images, last: Mutex::new(Instant::now()) }
+    }
+
+    fn at(&self, done: u64) {
+        self.bar.inc(1);
+        // A thread that finds another one writing has nothing to add.
+        if let (true, Ok(mut last)) = (self.bar.is_hidden(), self.last.try_lock())
+            && last.elapsed() >= Self::EVERY
+        {
+            *last = Instant::now();
+            eprintln!("looked at {done} of {} images", self.images);
+        }
+    }
 }
 
 /// What `--strict` does not let pass.
 fn verdict(report: &Report) -> Outcome {
-    let count = |chosen: fn(&efficientnet_data::inspect::Duplicates) -> bool| {
-        report.duplicates.iter().filter(|group| chosen(group)).count()
-    };
+    let count =
+        |chosen: fn(&Duplicates) -> bool| report.duplicates.iter().filter(|group| chosen(group)).count();
     let (splits, classes) = (count(|group| group.across_splits), count(|group| group.across_classes));
     if !report.complete {
         return Err(CliError::Interrupted);
@@ -58,7 +86,7 @@ fn verdict(report: &Report) -> Outcome {
         return Ok(());
     }
     Err(CliError::Failure(format!(
-        "{} broken images, {splits} images in more than one split, {classes} in more than one class",
+        "images that are broken: {}, in more than one split: {splits}, in more than one class: {classes}",
         report.broken.len()
     )))
 }

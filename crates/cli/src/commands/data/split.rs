@@ -1,14 +1,12 @@
 //! `efficientnet data split`: which images belong to which part, as a file.
 
-use efficientnet_data::inspect::open_splits;
-use efficientnet_data::{Split, read_class_list};
+use efficientnet_data::Split;
 
 use crate::args::SplitArgs;
 use crate::{Outcome, output};
 
 pub fn run(args: &SplitArgs) -> Outcome {
-    let order = args.classes.as_ref().map(read_class_list).transpose()?;
-    let parts = open_splits(&args.path, order)?;
+    let parts = super::open(&args.path, args.classes.as_ref())?;
     // Of a data set in parts, the first is what is divided: test images stay out of it.
     let Some(first) = parts.first() else { return Ok(()) };
     let source = &first.source;

@@ -105,8 +105,9 @@ fn duplicate_counts(report: &Report) -> String {
         report.duplicates.iter().filter(|group| chosen(group)).count() as u64
     };
     format!(
-        "{} images are the same as another ({} across splits, {} with different classes)",
+        "{} (groups: {}, across splits: {}, with different classes: {})",
         thousands(report.superfluous() as u64),
+        thousands(report.duplicates.len() as u64),
         thousands(count(|group| group.across_splits)),
         thousands(count(|group| group.across_classes))
     )
@@ -237,7 +238,7 @@ mean        0.5000, 0.2500, 0.1250 (of 0 to 1, over 2,000,000 pixels)
 std         0.1000, 0.2000, 0.3000
 transform   normalize(mean=[0.5000, 0.2500, 0.1250], std=[0.1000, 0.2000, 0.3000])
 broken      1
-duplicates  1 images are the same as another (1 across splits, 0 with different classes)
+duplicates  1 (groups: 1, across splits: 1, with different classes: 0)
 
 broken images:
   test: cat/7.jpg is empty
