@@ -20,6 +20,8 @@ const CONNECT: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(30);
 /// A body that takes longer is cut and continued: a stalled connection ends some time.
 const BODY: Duration = Duration::from_secs(300);
+/// The same where the server cannot continue, and a cut would mean to start over.
+const WHOLE_BODY: Duration = Duration::from_secs(6 * 3600);
 
 pub(crate) struct Transfer<'a> {
     url: &'a str,
@@ -29,6 +31,8 @@ pub(crate) struct Transfer<'a> {
     agent: Agent,
     /// SHA-256 that a server announced for the file.
     announced: Option<String>,
+    /// The server sent the whole file where a part was asked for.
+    only_whole: bool,
 }
 
 /// How one connection ended.
@@ -46,11 +50,10 @@ impl<'a> Transfer<'a> {
             .max_redirects_will_error(false)
             .timeout_connect(Some(CONNECT))
             .timeout_recv_response(Some(ANSWER))
-            .timeout_recv_body(Some(BODY))
             .user_agent(concat!("efficientnet/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
-        Self { url, part, file, options, agent, announced: None }
+        Self { url, part, file, options, agent, announced: None, only_whole: false }
     }
 
     /// Downloads until the part is complete. Gives the SHA-256 that the server announced, where it did.
@@ -108,7 +111,10 @@ impl<'a> Transfer<'a> {
         };
         let status = response.status().as_u16();
         match status {
-            200 => self.receive(response, 0),
+            200 => {
+                self.only_whole |= from > 0;
+                self.receive(response, 0)
+            }
             206 => match range_start(response.headers()) {
                 Some(start) if start == from => self.receive(response, from),
                 _ => {
@@ -146,6 +152,8 @@ impl<'a> Transfer<'a> {
                     request = request.header("If-Range", validator);
                 }
             }
+            let body = if self.only_whole { WHOLE_BODY } else { BODY };
+            let request = request.config().timeout_recv_body(Some(body)).build();
             let response = request.call().map_err(|error| explain(&url, error))?;
             if let Some(hash) = header(response.headers(), "x-linked-etag") {
                 let hash = hash.trim_matches('"').to_ascii_lowercase();
