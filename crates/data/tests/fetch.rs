@@ -9,7 +9,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use efficientnet_data::{FetchError, FetchOptions, FetchedSplit, Manifest, Progress, fetch};
+use efficientnet_data::{Content, FetchError, FetchOptions, FetchedSplit, Manifest, Progress, fetch};
 use flate2::write::GzEncoder;
 use loopback::{Does, Server, serving};
 use tempfile::TempDir;
@@ -300,6 +300,12 @@ fn lists_become_tables() {
         archive/set/images/0034309.jpg,\"Boeing 707-320, early\"\n\
         archive/set/images/0034958.jpg,F-16A/B\n";
     assert_eq!(table, expected);
+    // What `inspect` and training then find.
+    let parts = efficientnet_data::inspect::open_splits(case.data().to_str().unwrap(), None).unwrap();
+    assert_eq!((parts.len(), parts[0].name.as_str(), parts[0].source.len()), (1, "train", 2));
+    assert_eq!(parts[0].source.classes(), ["Boeing 707-320, early", "F-16A/B"]);
+    let Content::File(bytes) = parts[0].source.read(0).unwrap() else { panic!("not a file") };
+    assert_eq!(bytes, b"bytes");
 
     fs::remove_file(&splits[0].path).unwrap();
     fs::write(case.data().join("archive/set/train.txt"), "0034309 F-16A/B\nnothing\n").unwrap();
