@@ -28,7 +28,11 @@ pub fn run(args: &InspectArgs) -> Outcome {
         true => output::json(&report)?,
         false => output::text(&text::render(&args.path, &report))?,
     }
-    if args.strict { verdict(&report) } else { Ok(()) }
+    match report.complete {
+        false => Err(CliError::Interrupted),
+        true if args.strict => verdict(&report),
+        true => Ok(()),
+    }
 }
 
 fn look(parts: &[NamedSource], threads: NonZeroUsize) -> Report {
@@ -79,9 +83,6 @@ fn verdict(report: &Report) -> Outcome {
     let count =
         |chosen: fn(&Duplicates) -> bool| report.duplicates.iter().filter(|group| chosen(group)).count();
     let (splits, classes) = (count(|group| group.across_splits), count(|group| group.across_classes));
-    if !report.complete {
-        return Err(CliError::Interrupted);
-    }
     if report.broken.is_empty() && splits == 0 && classes == 0 {
         return Ok(());
     }
