@@ -53,8 +53,8 @@ pub use normalize::Normalization;
 pub use random::{Purpose, Random};
 pub use resample::Interpolation;
 pub use source::{
-    Content, CsvError, CsvManifest, EntryError, LabelError, Part, RecordError, Records, Shapes, ShapesError,
-    Source, SourceError, Subset, TarError, TarShards,
+    Content, CsvError, CsvManifest, EntryError, LabelError, OpenOptions, Part, RecordError, Records, Shapes,
+    ShapesError, Source, SourceError, Subset, TarError, TarShards, open, open_path,
 };
 pub use split::{MINIVAL, Split, SplitError, TRAIN};
 pub use syntax::TransformError;

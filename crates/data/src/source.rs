@@ -6,12 +6,14 @@
 mod csv_manifest;
 mod labels;
 mod names;
+mod open;
 mod records;
 mod shapes;
 mod shards;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::image::RgbImage8;
@@ -19,6 +21,7 @@ use crate::image::RgbImage8;
 pub use csv_manifest::{CsvError, CsvManifest};
 pub use labels::LabelError;
 pub(crate) use names::Names;
+pub use open::{OpenOptions, open, open_path};
 pub use records::{Part, RecordError, Records};
 pub use shapes::{Shapes, ShapesError};
 pub use shards::{EntryError, TarError, TarShards};
@@ -89,6 +92,28 @@ pub enum SourceError {
     /// A line for a built-in data set that does not parse.
     #[error(transparent)]
     Line(#[from] crate::syntax::TransformError),
+    /// A path that is no source of any kind.
+    #[error(
+        "{path} is no data set; give a folder of class folders, a .tar of class folders or WebDataset pairs or a folder of \
+         them, a .csv with the columns path and label, or a folder with CIFAR or IDX binaries",
+        path = path.display()
+    )]
+    Unknown {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The part that was asked for is not there.
+    #[error("{path} does not have the part that was asked for; it lies in a folder called train, val or test", path = path.display())]
+    NoPart {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A class list with a name twice.
+    #[error("the class list has `{name}` twice; every class has a name of its own")]
+    RepeatedClass {
+        /// The name.
+        name: String,
+    },
     /// A file could not be opened or read.
     #[error("{name} cannot be read: {source}; check the path and its permissions")]
     Read {

@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
@@ -30,7 +30,7 @@ pub struct CsvManifest {
     classes: Vec<String>,
     keys: Names,
     labels: Vec<u32>,
-    /// Where each stands in the file, from 1.
+    /// Where each stands in the file, from 1, empty lines in front included.
     lines: Vec<u32>,
 }
 
@@ -106,9 +106,9 @@ pub enum CsvError {
         /// The CSV file.
         path: PathBuf,
         /// The second line, from 1.
-        line: u32,
+        line: u64,
         /// The first line, from 1.
-        first: u32,
+        first: u64,
         /// The image.
         image: String,
     },
@@ -124,7 +124,7 @@ pub enum CsvError {
         /// The CSV file.
         path: PathBuf,
         /// From 1.
-        line: u32,
+        line: u64,
         /// Where the image was looked for.
         image: PathBuf,
     },
@@ -167,7 +167,7 @@ impl Source for CsvManifest {
         match decode::read(&image) {
             Ok(bytes) => Ok(Content::File(bytes)),
             Err(ImageError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                let (path, line) = (self.path.clone(), self.lines[index]);
+                let (path, line) = (self.path.clone(), line_of(&self.path, self.lines[index].into()));
                 Err(CsvError::Missing { path, line, image }.into())
             }
             Err(error) => Err(error.into()),
@@ -215,29 +215,32 @@ impl<'a> Lines<'a> {
         let (mut keys, mut ids, mut lines) = (Names::default(), Vec::new(), Vec::new());
         let mut record = ByteRecord::new();
         while self.reader.read_byte_record(&mut record).map_err(|error| explain(self.path, error))? {
-            let line = record.position().map_or(0, csv::Position::line);
+            let at = record.position().map_or(0, csv::Position::line);
+            let line = || line_of(self.path, at);
             let text = |column: usize| {
                 let text = std::str::from_utf8(record.get(column).unwrap_or_default());
-                text.map_err(|_| CsvError::NotUtf8 { path: path(), line })
+                text.map_err(|_| CsvError::NotUtf8 { path: path(), line: line() })
             };
             let key = text(self.columns[0])?;
             if key.is_empty() {
-                return Err(CsvError::NoPath { path: path(), line });
+                return Err(CsvError::NoPath { path: path(), line: line() });
             }
             let id = labels.add(text(self.columns[1])?);
-            ids.push(id.map_err(|problem| CsvError::Label { path: path(), line, problem })?);
+            ids.push(id.map_err(|problem| CsvError::Label { path: path(), line: line(), problem })?);
             keys.push(key);
-            lines.push(u32::try_from(line).map_err(|_| CsvError::TooLong { path: path() })?);
+            lines.push(u32::try_from(at).map_err(|_| CsvError::TooLong { path: path() })?);
         }
         if ids.is_empty() {
             return Err(CsvError::NoImage { path: path() });
         }
         if let Some((first, again)) = keys.repeated() {
-            let (line, first, image) = (lines[again], lines[first], keys.get(again).to_string());
+            let [first, line] = [first, again].map(|index| line_of(self.path, lines[index].into()));
+            let image = keys.get(again).to_string();
             return Err(CsvError::Repeated { path: path(), line, first, image });
         }
         let resolved = labels.resolve().map_err(|(id, problem)| {
             let line = ids.iter().position(|label| *label == id).map_or(0, |index| lines[index].into());
+            let line = line_of(self.path, line);
             CsvError::Label { path: path(), line, problem }
         })?;
         let mut labels = ids;
@@ -249,11 +252,21 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// The line of a record that begins at `line` or, as the reader counts them, behind the empty lines there. Only an error
+/// asks for it.
+fn line_of(path: &Path, line: u64) -> u64 {
+    let Ok(file) = File::open(path) else { return line };
+    let lines = BufReader::new(file).split(b'\n').skip(line.saturating_sub(1) as usize);
+    let is_empty = |text: &io::Result<Vec<u8>>| text.as_ref().is_ok_and(|text| text.trim_ascii().is_empty());
+    line + lines.take_while(is_empty).count() as u64
+}
+
 fn explain(path: &Path, error: csv::Error) -> CsvError {
+    let line_at = |place: Option<csv::Position>| place.map_or(0, |place| line_of(path, place.line()));
     let path = path.to_path_buf();
     match error.into_kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len: expected, len: found } => {
-            CsvError::Columns { path, line: pos.map_or(0, |place| place.line()), found, expected }
+            CsvError::Columns { path, line: line_at(pos), found, expected }
         }
         csv::ErrorKind::Io(source) => CsvError::Read { path, source },
         kind => CsvError::Read { path, source: io::Error::other(format!("{kind:?}")) },

@@ -15,7 +15,7 @@ use crate::image::RgbImage8;
 use crate::source::shards::read_exact_at;
 use crate::source::{Content, Source, SourceError};
 
-pub use cifar::{CIFAR10_FILES, CIFAR100_FILES};
+pub use cifar::is_file as is_cifar;
 pub use error::RecordError;
 pub use idx::is_images as is_idx;
 

@@ -3,6 +3,10 @@
 //! It is there to try things with: that a pipeline runs, that a network learns, that a change did not break it. So it must
 //! be easy for what should work and impossible for what should not:
 //!
+//! Trained on 5,000 pictures of 32 pixels for 8 epochs and tested on 2,000 of another seed, a network of four convolutions
+//! reaches 92.8 % (`scripts/shapes_cnn.py`, torch 2.9.1, 24 November 2026), a linear model on the pixels 12.6 % and one on
+//! the mean colour 10.8 %, where 10 % is chance. `tests/shapes.rs` holds the last two. Because
+//!
 //! - place, scale, rotation, colours and textures of the shape and of the background say nothing about the class, and all
 //!   shapes of a scale have the same area, so neither single pixels nor mean colours give the class away;
 //! - a picture is bit for bit the same on every machine: nothing but additions, multiplications, divisions and square roots,
@@ -24,14 +28,16 @@ use outline::Outline;
 
 /// Pictures of textured shapes.
 ///
-/// Sample `index` is of class `index % 10`, so every beginning of the set is balanced. The same index shows the same scene
-/// at every size, but for the noise.
+/// Sample `index` is of shape `index % 10` in the order of their names, so every beginning of the set is balanced. The same
+/// index shows the same scene at every size, but for the noise.
 #[derive(Debug, Clone)]
 pub struct Shapes {
     images: usize,
     size: usize,
     seed: u64,
     classes: Vec<String>,
+    /// The class of each outline.
+    class_of: [usize; Outline::ALL.len()],
 }
 
 /// Why there is no such set of pictures.
@@ -49,6 +55,14 @@ pub enum ShapesError {
     Size {
         /// What was asked for.
         size: usize,
+    },
+    /// A class list without one of the ten.
+    #[error("the class list of {classes} classes lacks the shapes' class `{name}`; add it, or give no list")]
+    NotListed {
+        /// The class.
+        name: &'static str,
+        /// Length of the list.
+        classes: usize,
     },
 }
 
@@ -72,7 +86,21 @@ impl Shapes {
             return Err(ShapesError::Size { size });
         }
         let classes = Outline::ALL.iter().map(|outline| outline.name().to_string()).collect();
-        Ok(Self { images, size, seed, classes })
+        Ok(Self { images, size, seed, classes, class_of: std::array::from_fn(|outline| outline) })
+    }
+
+    /// The same pictures with the classes in this order, which may have others beside the ten.
+    ///
+    /// # Errors
+    /// [`ShapesError::NotListed`] where one of the ten is missing.
+    pub fn with_classes(mut self, order: &[String]) -> Result<Self, ShapesError> {
+        for (outline, class) in Outline::ALL.iter().zip(&mut self.class_of) {
+            let name = outline.name();
+            let listed = order.iter().position(|listed| listed == name);
+            *class = listed.ok_or(ShapesError::NotListed { name, classes: order.len() })?;
+        }
+        self.classes = order.to_vec();
+        Ok(self)
     }
 
     /// Reads `shapes` or `shapes(images=10000, size=32, seed=0)`, any of the three; `None` if the text is something else.
@@ -90,7 +118,12 @@ impl Shapes {
     /// If there is no such sample.
     pub fn picture(&self, index: usize) -> RgbImage8 {
         let mut random = Random::new(self.seed, 0, index as u64, Purpose::Picture);
-        picture::draw(Outline::ALL[self.class(index)], self.size, &mut random)
+        picture::draw(self.outline(index), self.size, &mut random)
+    }
+
+    fn outline(&self, index: usize) -> Outline {
+        assert!(index < self.images, "there is no sample {index} of {}", self.images);
+        Outline::ALL[index % Outline::ALL.len()]
     }
 }
 
@@ -104,13 +137,11 @@ impl Source for Shapes {
     }
 
     fn class(&self, index: usize) -> usize {
-        assert!(index < self.images, "there is no sample {index} of {}", self.images);
-        index % Outline::ALL.len()
+        self.class_of[self.outline(index) as usize]
     }
 
     fn key(&self, index: usize) -> Cow<'_, str> {
-        let class = &self.classes[self.class(index)];
-        Cow::Owned(format!("shapes-{}/{class}/{index:06}", self.seed))
+        Cow::Owned(format!("shapes-{}/{}/{index:06}", self.seed, self.outline(index).name()))
     }
 
     fn read(&self, index: usize) -> Result<Content, SourceError> {
@@ -179,7 +210,7 @@ mod tests {
         );
         assert!(read("shapes(size=64").unwrap_err().starts_with("expected `,` and another argument, or `)`"));
         assert!(read("shapes(size=40, size=50)").unwrap_err().starts_with("size is there twice"));
-        assert!(read("shapes | flip").unwrap_err().starts_with("nothing can stand behind"));
+        assert!(read("shapes() | flip").unwrap_err().starts_with("nothing can stand behind"));
         assert_eq!(
             read("shapes(size=8)").unwrap_err(),
             "pictures of shapes with 8 pixels a side cannot be drawn; ask for 32 to 256"

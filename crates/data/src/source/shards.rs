@@ -9,8 +9,8 @@
 //!   the file's name;
 //! - one tar a class with the images on its top level, `n01440764.tar`, as ImageNet's training images are published.
 //!
-//! An image takes the length of its key and 28 bytes. Its key is its path inside the tar, and in a folder of tars the
-//! tar's name in front of it.
+//! An image takes the length of its key and 28 bytes. Its key is its path inside the tar and, where there are several tars,
+//! the tar's name in front of it.
 
 mod error;
 mod headers;
@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use crate::source::{Content, Names, Source, SourceError};
 
 pub use error::{EntryError, TarError};
+pub(super) use headers::compression;
 pub(super) use position::read_exact_at;
 
 /// So many files stay open; systems allow a process 256 or more. Beyond, a file is opened for each read.
@@ -74,7 +75,8 @@ impl TarShards {
         if files.is_empty() {
             return Err(TarError::NoTar { path: path.to_path_buf() });
         }
-        Self::of_files(files, true, class_order)
+        let several = files.len() > 1;
+        Self::of_files(files, several, class_order)
     }
 
     /// As [`TarShards::open`], of these tars; the tar's name goes in front of the keys if they are `named`.

@@ -8,7 +8,7 @@ use super::{Layout, Part, RecordFile, Records};
 use crate::class_list::read_class_list;
 
 /// Train, then test.
-pub const CIFAR10_FILES: [&str; 6] = [
+const CIFAR10_FILES: [&str; 6] = [
     "data_batch_1.bin",
     "data_batch_2.bin",
     "data_batch_3.bin",
@@ -17,7 +17,7 @@ pub const CIFAR10_FILES: [&str; 6] = [
     "test_batch.bin",
 ];
 /// Train, then test.
-pub const CIFAR100_FILES: [&str; 2] = ["train.bin", "test.bin"];
+const CIFAR100_FILES: [&str; 2] = ["train.bin", "test.bin"];
 
 const SIDE: usize = 32;
 const PIXEL_BYTES: u64 = (3 * SIDE * SIDE) as u64;
@@ -34,6 +34,11 @@ struct Kind {
 const CIFAR10: Kind = Kind { files: &CIFAR10_FILES, names: "batches.meta.txt", classes: 10, label_bytes: 1 };
 const CIFAR100: Kind =
     Kind { files: &CIFAR100_FILES, names: "fine_label_names.txt", classes: 100, label_bytes: 2 };
+
+/// Whether a file's name is that of one of their files.
+pub fn is_file(name: &str) -> bool {
+    CIFAR10_FILES.contains(&name) || CIFAR100_FILES.contains(&name)
+}
 
 pub fn open(dir: &Path, part: Part, order: Option<&[String]>) -> Result<Records, RecordError> {
     let there = |kind: &&Kind| kind.files.iter().any(|file| dir.join(file).is_file());

@@ -134,9 +134,9 @@ pub enum Figure {
 /// The inner radius of the ring; the outer one follows from the area.
 const HOLE: f32 = 0.8;
 /// The crescent is a disc of this radius without another one.
-const CRESCENT: f32 = 1.36;
+const CRESCENT: f32 = 1.394;
 /// What is cut from it: radius and distance.
-const BITE: [f32; 2] = [1.15, 0.85];
+const BITE: [f32; 2] = [1.179, 0.871];
 /// Half the side of the heart's square: `(2 h)^2 (1 + pi / 4)` is pi.
 const HEART: f32 = 0.663_4;
 
@@ -163,7 +163,7 @@ impl Figure {
             Self::Crescent => {
                 let [radius, shift] = BITE;
                 // Moved so that what is left lies around the origin.
-                let x = x - 0.45;
+                let x = x - 0.46;
                 (length([x, y]) - CRESCENT).max(radius - length([x - shift, y]))
             }
             Self::Heart => {

@@ -72,7 +72,7 @@ impl<'a, R: Read + Seek> Headers<'a, R> {
     fn entry(&mut self, header: &Header, at: u64) -> Result<Option<Member>, TarError> {
         if !is_checked(header) {
             return Err(if at == 0 {
-                self.not_a_tar(header)
+                self.not_a_tar(header.as_bytes())
             } else {
                 self.damaged(at, "no header is there")
             });
@@ -117,15 +117,17 @@ impl<'a, R: Read + Seek> Headers<'a, R> {
     }
 
     fn block(&mut self, ended: bool) -> Result<[u8; BLOCK as usize], TarError> {
+        let mut block = [0; BLOCK as usize];
         let left = self.length - self.at;
+        if left < BLOCK && self.at == 0 {
+            let begin = &mut block[..left as usize];
+            self.reader.read_exact(begin).map_err(|source| TarError::read(self.path, source))?;
+            return Err(self.not_a_tar(begin));
+        }
         if left < BLOCK {
             let place = if ended { "in its end blocks" } else { "without the empty blocks of a tar's end" };
-            return Err(match self.at {
-                0 => TarError::NotATar { path: self.path.to_path_buf() },
-                _ => self.cut_off(place.to_string()),
-            });
+            return Err(self.cut_off(place.to_string()));
         }
-        let mut block = [0; BLOCK as usize];
         self.reader.read_exact(&mut block).map_err(|source| TarError::read(self.path, source))?;
         self.at += BLOCK;
         Ok(block)
@@ -172,9 +174,9 @@ impl<'a, R: Read + Seek> Headers<'a, R> {
         Ok(())
     }
 
-    fn not_a_tar(&self, header: &Header) -> TarError {
+    fn not_a_tar(&self, begin: &[u8]) -> TarError {
         let path = self.path.to_path_buf();
-        match compression(header.as_bytes()) {
+        match compression(begin) {
             Some(with) => TarError::Compressed { path, with },
             None => TarError::NotATar { path },
         }
