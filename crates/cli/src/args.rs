@@ -1,10 +1,13 @@
 //! The command line.
 
+mod data;
 pub mod scale;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use data::{DataArgs, DataCommand, InspectArgs, SplitArgs};
 
 /// EfficientNet, MobileNet and ResNet on Burn: counts, weights, predictions, evaluation.
 #[derive(Debug, Parser)]
@@ -23,6 +26,8 @@ pub enum Command {
     Summary(SummaryArgs),
     /// Look into, convert, list and download weights
     Weights(WeightsArgs),
+    /// List, download, inspect and split data sets
+    Data(DataArgs),
     /// Name what is on a photograph, or compute the logits of an array
     Predict(PredictArgs),
     /// Top-1 and top-5 over a folder of labelled images

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use efficientnet_data::npy::NpyError;
+use efficientnet_data::{DownloadError, FetchError, SplitError};
 use efficientnet_model::ModelError;
 use efficientnet_weights::WeightsError;
 
@@ -77,6 +78,7 @@ usage!(
     efficientnet_data::FolderError,
     efficientnet_data::ImageError,
     efficientnet_data::LoaderError,
+    efficientnet_data::ManifestError,
     efficientnet_data::SourceError,
     efficientnet_data::TransformError,
     efficientnet_scaling::ScalingError
@@ -97,6 +99,26 @@ impl From<NpyError> for CliError {
     fn from(error: NpyError) -> Self {
         match error {
             NpyError::Write { .. } => Self::Failure(error.to_string()),
+            _ => Self::Usage(error.to_string()),
+        }
+    }
+}
+
+impl From<FetchError> for CliError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::ByHand { .. } | FetchError::Download(DownloadError::Different { .. }) => {
+                Self::Usage(error.to_string())
+            }
+            _ => Self::Failure(error.to_string()),
+        }
+    }
+}
+
+impl From<SplitError> for CliError {
+    fn from(error: SplitError) -> Self {
+        match error {
+            SplitError::Write { .. } => Self::Failure(error.to_string()),
             _ => Self::Usage(error.to_string()),
         }
     }

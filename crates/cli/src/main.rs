@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Models(args) => commands::models::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
         Command::Weights(args) => commands::weights::run(&args),
+        Command::Data(args) => commands::data::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Scale(args) => commands::scale::run(&args),

@@ -193,6 +193,11 @@ fn one_line(error: &dyn std::fmt::Display) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_string()
 }
 
+/// The format that a file's content begins with, where it is one that is read.
+pub(crate) fn format_of(bytes: &[u8]) -> Option<&'static str> {
+    image::guess_format(bytes).ok().map(format_name)
+}
+
 fn format_name(format: ImageFormat) -> &'static str {
     match format {
         ImageFormat::Jpeg => "JPEG",

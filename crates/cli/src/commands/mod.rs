@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub mod data;
 pub mod eval;
 pub mod measure;
 pub mod models;
