@@ -72,3 +72,41 @@ fn every_operation_has_pillow_s_pixels() {
     assert_eq!(seen.len(), 16, "an operation is missing from the fixture: {seen:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+fn grid() -> RgbImage8 {
+    RgbImage8::new(6, 4, (0..72).collect()).unwrap()
+}
+
+#[test]
+fn a_share_of_the_side_is_as_many_pixels() {
+    let canvas = Canvas { fill: FILL, sampling: Sampling::Nearest };
+    let moved = |augmentation: Augmentation| augmentation.apply(grid(), canvas);
+    let (share, pixels) = (Distance::Share, Distance::Pixels);
+    assert_eq!(moved(Augmentation::TranslateX(share(0.5))), moved(Augmentation::TranslateX(pixels(3.0))));
+    assert_eq!(moved(Augmentation::TranslateY(share(-0.25))), moved(Augmentation::TranslateY(pixels(-1.0))));
+}
+
+/// The official rule: from `half` before the middle up to, not with, `half` after it.
+#[test]
+fn a_cutout_is_a_square_about_its_middle() {
+    let canvas = Canvas { fill: FILL, sampling: Sampling::Nearest };
+    let cut = Augmentation::Cutout { x: 5, y: 2, half: 2 }.apply(grid(), canvas);
+    for (index, (pixel, before)) in cut.pixels().chunks(3).zip(grid().pixels().chunks(3)).enumerate() {
+        let (x, y) = (index % 6, index / 6);
+        let inside = (3..7).contains(&x) && (0..4).contains(&y);
+        assert_eq!(pixel, if inside { &FILL[..] } else { before }, "{x}, {y}");
+    }
+}
+
+/// Half-turns and quarter-turns of squares are exact in every sampling.
+#[test]
+fn four_quarter_turns_are_none() {
+    let square = RgbImage8::new(5, 5, (0..75).collect()).unwrap();
+    for sampling in Sampling::ALL {
+        let canvas = Canvas { fill: FILL, sampling };
+        let turned = (0..4).fold(square.clone(), |image, _| Augmentation::Rotate(90.0).apply(image, canvas));
+        assert_eq!(turned, square, "{sampling}");
+        let half = Augmentation::Rotate(-180.0).apply(grid(), canvas);
+        assert!(half.pixels().chunks(3).eq(grid().pixels().rchunks(3)), "{sampling}");
+    }
+}

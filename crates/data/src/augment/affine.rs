@@ -49,7 +49,9 @@ impl FromStr for Sampling {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|sampling| sampling.name() == name);
-        known.ok_or_else(|| format!("there is no sampling `{name}`; there are nearest, bilinear and bicubic"))
+        known.ok_or_else(|| {
+            format!("there is no interpolation `{name}` here; there are nearest, bilinear and bicubic")
+        })
     }
 }
 

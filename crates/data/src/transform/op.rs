@@ -118,7 +118,7 @@ pub enum Op {
         /// The shift is drawn within plus and minus this, at most half the circle.
         hue: f64,
     },
-    /// `random_erasing(0.25, 0.02..1/3, 0.3..10/3, fill=mean)`: paints over a rectangle. The ranges and the fill given here
+    /// `random_erasing(0.25, 0.02..1/3, 3/10..10/3, fill=mean)`: paints over a rectangle. The ranges and the fill given here
     /// are the defaults.
     RandomErasing {
         /// How likely, from 0 to 1.

@@ -65,18 +65,31 @@ fn size(height: usize, width: usize) -> String {
     if height == width { height.to_string() } else { format!("{height}, {width}") }
 }
 
+/// Where one end is written as a fraction, so is the other: `3/4..4/3`.
 fn range([from, to]: [f64; 2]) -> String {
-    format!("{}..{}", number(from), number(to))
+    let (first, last) = (number(from), number(to));
+    if !first.contains('/') && !last.contains('/') {
+        return format!("{first}..{last}");
+    }
+    format!("{}..{}", fraction(from).unwrap_or(first), fraction(to).unwrap_or(last))
 }
 
-/// As a fraction of small numbers where that is exact and shorter, so that `4/3` stays `4/3`.
+/// Decimal, or a fraction of small numbers where that is exact and shorter by far: `0.25`, but `1/3`.
 fn number(value: f64) -> String {
+    const SHORT: usize = 6;
     let decimal = value.to_string();
-    let fraction = (2..=12).map(f64::from).find_map(|below| {
-        let above = (value * below).round();
-        (above / below == value).then(|| format!("{above}/{below}"))
-    });
-    fraction.filter(|fraction| fraction.len() < decimal.len()).unwrap_or(decimal)
+    match fraction(value) {
+        Some(fraction) if decimal.len() > SHORT => fraction,
+        _ => decimal,
+    }
+}
+
+/// Read back, it is the same number.
+fn fraction(value: f64) -> Option<String> {
+    let exact = (2..=12).map(f64::from).map(|below| ((value * below).round(), below));
+    let (above, below) = exact.into_iter().find(|(above, below)| above / below == value)?;
+    let short = value.fract() != 0.0 && value < 100.0;
+    short.then(|| format!("{above}/{below}"))
 }
 
 /// Only what is not the default.
