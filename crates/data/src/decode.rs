@@ -248,8 +248,7 @@ fn other(bytes: &[u8], format: ImageFormat, exif: bool) -> Result<RgbImage8, Fai
         image.apply_orientation(orientation);
     }
     let (width, height) = (image.width() as usize, image.height() as usize);
-    RgbImage8::new(width, height, rgb8(image))
-        .ok_or_else(|| Failure::Damaged("it has no pixels".to_string()))
+    RgbImage8::new(width, height, rgb8(image)).ok_or_else(|| Failure::Damaged("it has no pixels".to_string()))
 }
 
 /// `[height, width, 3]` bytes: grey is repeated, alpha dropped, of 16 bits the upper 8 kept.

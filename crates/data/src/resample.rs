@@ -159,12 +159,16 @@ impl Resize {
             (None, None) => source.part(&self.columns, &self.rows),
             (Some(along), None) => passes::along_rows(along, source, &self.rows),
             (None, Some(down)) => passes::down_columns(down, source, &self.columns),
-            (Some(along), Some(down)) if self.is_vertical_first => {
-                passes::along_rows(along, &passes::down_columns(down, source, &self.input_columns()), &self.rows)
-            }
-            (Some(along), Some(down)) => {
-                passes::down_columns(down, &passes::along_rows(along, source, &self.input_rows()), &self.columns)
-            }
+            (Some(along), Some(down)) if self.is_vertical_first => passes::along_rows(
+                along,
+                &passes::down_columns(down, source, &self.input_columns()),
+                &self.rows,
+            ),
+            (Some(along), Some(down)) => passes::down_columns(
+                down,
+                &passes::along_rows(along, source, &self.input_rows()),
+                &self.columns,
+            ),
         };
         part.into_image(self.window)
     }

@@ -24,7 +24,8 @@ fn every_kind_of_file_has_the_reference_pixels() {
     let mut wrong = Vec::new();
     for kind in cases::<Kind>("kinds.json") {
         let image = DecodeOptions { exif: kind.exif, ..DecodeOptions::default() }
-            .decode(path("kinds").join(&kind.file)).unwrap();
+            .decode(path("kinds").join(&kind.file))
+            .unwrap();
         let size = [kind.width, kind.height];
         let difference = largest_difference(&image, size, &expected[kind.offset..], &kind.file);
         // libwebp and its Rust counterpart may round the colours of a lossy file differently; all else is exact.

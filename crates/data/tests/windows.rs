@@ -112,7 +112,8 @@ fn scaled_decoding_is_near_and_only_where_it_is_asked_for() {
         levels
     };
     let difference = |rest: &str| {
-        let (exact, scaled) = (render(&format!("decode | {rest}")), render(&format!("decode(scaled=true) | {rest}")));
+        let (exact, scaled) =
+            (render(&format!("decode | {rest}")), render(&format!("decode(scaled=true) | {rest}")));
         exact.iter().zip(&scaled).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
     };
     for size in [38, 70, 140] {

@@ -122,7 +122,8 @@ impl WithSimd for DownColumns<'_> {
             }
             for (place, target) in rest.iter_mut().enumerate() {
                 let levels = (0..weights.len()).map(|tap| i32::from(row(tap)[done + place]));
-                *target = to_byte(HALF + levels.zip(weights).map(|(level, weight)| level * weight).sum::<i32>());
+                *target =
+                    to_byte(HALF + levels.zip(weights).map(|(level, weight)| level * weight).sum::<i32>());
             }
         }
     }

@@ -43,7 +43,10 @@ impl Cut {
     ) -> Option<Self> {
         let scaling = |size, interpolation, drawing: &mut Drawing| {
             let window = crop.and_then(|crop| window(crop, size, drawing)).unwrap_or(whole(size));
-            Some(Self { source: whole((width, height)), scaling: Some(Scaling { size, window, interpolation }) })
+            Some(Self {
+                source: whole((width, height)),
+                scaling: Some(Scaling { size, window, interpolation }),
+            })
         };
         match *op {
             Op::Resize { short, interpolation } => {
@@ -96,16 +99,21 @@ impl Cut {
         );
         let (columns, rows) = resize.inputs();
         let (x, y) = (self.source.x as usize, self.source.y as usize);
-        let area =
-            Area { columns: x + columns.start..x + columns.end, rows: y + rows.start..y + rows.end };
+        let area = Area { columns: x + columns.start..x + columns.end, rows: y + rows.start..y + rows.end };
         let part = file.decode(FULL, &area)?;
         Ok(resize.apply(&Part { columns, rows, ..part }))
     }
 
-    fn decode_smaller(&self, file: &Encoded, scaling: &Scaling, scale: usize) -> Result<RgbImage8, ImageError> {
+    fn decode_smaller(
+        &self,
+        file: &Encoded,
+        scaling: &Scaling,
+        scale: usize,
+    ) -> Result<RgbImage8, ImageError> {
         let (width, height) = file.size(scale);
         let span = |start: isize, length: usize, whole: usize| {
-            let [start, length] = [start as f64, length as f64].map(|pixels| pixels * scale as f64 / FULL as f64);
+            let [start, length] =
+                [start as f64, length as f64].map(|pixels| pixels * scale as f64 / FULL as f64);
             let end = ((start + length).ceil() as usize).min(whole);
             Span { start, length, pixels: start.floor() as usize..end }
         };

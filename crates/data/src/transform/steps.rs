@@ -67,7 +67,12 @@ impl Transform {
     }
 
     /// The operations from the one with the place `first`; those before it, and what they draw, are done.
-    pub(super) fn draw_from(&self, first: usize, image: Cow<'_, RgbImage8>, drawing: &mut Drawing) -> RgbImage8 {
+    pub(super) fn draw_from(
+        &self,
+        first: usize,
+        image: Cow<'_, RgbImage8>,
+        drawing: &mut Drawing,
+    ) -> RgbImage8 {
         let mut image = image;
         let mut ops = self.spatial[first..].iter().peekable();
         while let Some(op) = ops.next() {

@@ -92,7 +92,8 @@ fn orientations_turn_parts_back() {
     for tag in 1..=8 {
         let orientation = Orientation::from_exif(tag).unwrap();
         let (width, height) = (5, 3);
-        let mut image = DynamicImage::from(RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 0])));
+        let mut image =
+            DynamicImage::from(RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 0])));
         let stored = image.clone();
         image.apply_orientation(orientation);
         let area = Area { columns: 1..3, rows: 0..2 };
