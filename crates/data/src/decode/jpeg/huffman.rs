@@ -12,6 +12,9 @@ use libjpeg_turbo_rs::common::quant_table::ZIGZAG_ORDER;
 /// Codes up to this length are looked up at once; longer ones are below one in a hundred.
 const LOOKUP_BITS: u32 = 10;
 
+/// How far a leap looks ahead.
+const LEAP_BITS: u32 = 12;
+
 /// What a code says, in one word: the bits of code and number together (0 where the code is too long for the table), of
 /// the code alone, of the number alone, and how many zeros come before.
 #[derive(Clone, Copy, Default)]
@@ -43,7 +46,20 @@ impl Symbol {
 /// A Huffman table, indexed by the next bits of the stream.
 pub struct Table {
     symbols: [Symbol; 1 << LOOKUP_BITS],
+    /// What to pass over at once, where coefficients are not wanted; empty if they always are.
+    leaps: Vec<Leap>,
     codes: Arc<HuffmanTable>,
+}
+
+/// As many whole symbols as there are in the next [`LEAP_BITS`] bits, up to the end of the block.
+#[derive(Clone, Copy, Default)]
+struct Leap {
+    /// Their bits; 0 if not even the first symbol is whole.
+    bits: u8,
+    /// Their coefficients, zeros included.
+    places: u8,
+    /// 1 if the last of them ends the block.
+    end: u8,
 }
 
 impl Table {
@@ -55,7 +71,35 @@ impl Table {
                 *symbol = Symbol::new((value, length));
             }
         }
-        Self { symbols, codes }
+        Self { symbols, leaps: Vec::new(), codes }
+    }
+
+    /// As [`Table::new`], with leaps: for the coefficients of an image of which much is passed over.
+    pub fn with_leaps(codes: Arc<HuffmanTable>) -> Self {
+        let table = Self::new(codes);
+        let leaps = (0..1u64 << LEAP_BITS).map(|prefix| table.leap(prefix << (64 - LEAP_BITS))).collect();
+        Self { leaps, ..table }
+    }
+
+    fn leap(&self, buffer: u64) -> Leap {
+        let mut leap = Leap::default();
+        loop {
+            let symbol = self.symbols[((buffer << leap.bits) >> (64 - LOOKUP_BITS)) as usize];
+            let bits = u32::from(leap.bits) + symbol.bits();
+            let places = match (symbol.size(), symbol.run()) {
+                (0, 0) => 0,
+                (0, 15) => 16,
+                (0, _) => return leap,
+                (_, run) => run as u8 + 1,
+            };
+            if symbol.bits() == 0 || bits > LEAP_BITS || leap.places + places > 63 {
+                return leap;
+            }
+            leap = Leap { bits: bits as u8, places: leap.places + places, end: u8::from(places == 0) };
+            if leap.end == 1 {
+                return leap;
+            }
+        }
     }
 
     /// The symbol at the top of `buffer`.
@@ -158,7 +202,7 @@ impl<'a> Bits<'a> {
     #[inline(always)]
     pub fn block<const KEEP: bool>(
         &mut self,
-        (dc_table, ac_table): (&Table, &Table),
+        [dc_table, ac_table]: &[Table; 2],
         dc: &mut i16,
         block: &mut [i16; 64],
     ) -> Option<()> {
@@ -181,6 +225,18 @@ impl<'a> Bits<'a> {
         while place < 64 {
             if bits.count < 32 {
                 bits.refill();
+            }
+            if !KEEP {
+                let leap = ac_table.leaps.get((bits.buffer >> (64 - LEAP_BITS)) as usize);
+                let leap = leap.copied().unwrap_or_default();
+                if leap.bits > 0 && place + usize::from(leap.places + leap.end) <= 64 {
+                    bits.consume(leap.bits.into());
+                    place += usize::from(leap.places);
+                    if leap.end == 1 {
+                        break;
+                    }
+                    continue;
+                }
             }
             let symbol = ac_table.symbol(bits.buffer)?;
             place += symbol.run() as usize;
@@ -210,12 +266,12 @@ impl<'a> Bits<'a> {
 /// The number behind a code: its first bit is 0 where it is negative (T.81, table F.1).
 #[inline(always)]
 fn number(buffer: u64, symbol: Symbol) -> i16 {
-    let size = symbol.size();
-    // Two shifts, because by 64, which it is without bits, one cannot shift.
     let behind = buffer << symbol.code_bits();
-    let value = (behind >> (63 - size) >> 1) as u32;
-    let negative = (behind >> 63) as u32 ^ 1;
-    value.wrapping_sub((negative << size).wrapping_sub(negative)) as i16
+    // All ones for a negative number, which is stored as its opposite with every bit turned.
+    let sign = !(behind as i64 >> 63);
+    // Two shifts, because by 64, which it is without bits, one cannot shift.
+    let opposite = ((behind as i64 ^ sign) as u64 >> (63 - symbol.size()) >> 1) as i64;
+    ((opposite ^ sign) - sign) as i16
 }
 
 /// Whether one of the eight bytes is 0xFF.

@@ -9,8 +9,8 @@
 //! subsamplings. All else, damage included, is `None` here and the general decoder's affair.
 
 use std::ops::Range;
+use std::rc::Rc;
 
-use libjpeg_turbo_rs::common::quant_table::QuantTable;
 use libjpeg_turbo_rs::common::types::ComponentInfo;
 use libjpeg_turbo_rs::decode::idct_scaled::{idct_1x1, idct_2x2, idct_4x4};
 use libjpeg_turbo_rs::decode::marker::JpegMetadata;
@@ -21,6 +21,9 @@ use super::huffman::{Bits, Table};
 
 /// Below this side colours are smoothed in another way, which is not worth knowing.
 const LEAST_SIDE: usize = 16;
+
+/// Pixels passed over, from which on it is worth making tables for that.
+const LEAPS_FROM: usize = 20_000;
 
 /// Which pixels of an image: columns and rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +55,9 @@ pub fn decode(file: &[u8], header: &JpegMetadata, scale: usize, area: &Area) -> 
 
 /// One colour component: where its samples lie, and those that the area needs.
 struct Plane {
-    dc_table: Table,
-    ac_table: Table,
+    /// For the first coefficient of a block and for the others.
+    tables: Rc<[Table; 2]>,
+    table_names: [u8; 2],
     quantisation: [u16; 64],
     /// Blocks of a minimum coded unit: across, down.
     blocks: [usize; 2],
@@ -96,49 +100,58 @@ fn planes(header: &JpegMetadata, scale: usize, area: &Area) -> Option<Vec<Plane>
         return None;
     }
     let image = [frame.width() * scale, frame.height() * scale].map(|eighths| eighths.div_ceil(8));
-    let parts = frame.components.iter().zip(&scan.header.components).zip(samplings);
-    let plane = |((part, selector), blocks): ((&ComponentInfo, &_), [usize; 2])| {
-        let selector: &libjpeg_turbo_rs::common::types::ScanComponentSelector = selector;
+    // Worth their making where enough is passed over.
+    let passed = area.rows.end * image[0] - area.rows.len() * area.columns.len();
+    let leaps = passed * 64 > LEAPS_FROM * scale * scale;
+    let mut planes: Vec<Plane> = Vec::new();
+    for ((part, selector), blocks) in frame.components.iter().zip(&scan.header.components).zip(samplings) {
         if part.id != selector.component_id {
             return None;
         }
-        let dc = scan.dc_huffman_tables.get(usize::from(selector.dc_table_index))?.clone()?;
-        let ac = scan.ac_huffman_tables.get(usize::from(selector.ac_table_index))?.clone()?;
-        let quantisation: &QuantTable =
-            header.quant_tables.get(usize::from(part.quant_table_index))?.as_ref()?;
+        let names = [selector.dc_table_index, selector.ac_table_index];
+        let same = planes.iter().find(|plane| plane.table_names == names);
+        let tables = match same {
+            Some(plane) => Rc::clone(&plane.tables),
+            None => {
+                let dc = scan.dc_huffman_tables.get(usize::from(names[0]))?.clone()?;
+                let ac = scan.ac_huffman_tables.get(usize::from(names[1]))?.clone()?;
+                Rc::new([Table::new(dc), if leaps { Table::with_leaps(ac) } else { Table::new(ac) }])
+            }
+        };
+        let quantisation = header.quant_tables.get(usize::from(part.quant_table_index))?.as_ref()?.values;
         // Where every component of a smaller image can be made at its size, nothing is left to upsample.
         let side = if scale < 8 && most == [2, 2] && blocks == [1, 1] { 2 * scale } else { scale };
         let factor = [0, 1].map(|axis| most[axis] * scale / (blocks[axis] * side));
-        let columns = needed(&area.columns, factor[0], image[0]);
-        let rows = needed(&area.rows, factor[1], image[1]);
+        let samples = [0, 1].map(|axis| image[axis].div_ceil(factor[axis]));
+        let columns = needed(&area.columns, factor[0], samples[0]);
+        let rows = needed(&area.rows, factor[1], samples[1]);
         let kept = Area { columns: blocks_of(&columns, side), rows: blocks_of(&rows, side) };
         let stride = kept.columns.len() * side;
-        Some(Plane {
-            dc_table: Table::new(dc),
-            ac_table: Table::new(ac),
-            quantisation: quantisation.values,
+        planes.push(Plane {
+            tables,
+            table_names: names,
+            quantisation,
             blocks,
             side,
             factor,
             area: Area {
-                columns: kept.columns.start * side
-                    ..(kept.columns.end * side).min(image[0].div_ceil(factor[0])),
-                rows: kept.rows.start * side..(kept.rows.end * side).min(image[1].div_ceil(factor[1])),
+                columns: kept.columns.start * side..(kept.columns.end * side).min(samples[0]),
+                rows: kept.rows.start * side..(kept.rows.end * side).min(samples[1]),
             },
             samples: vec![0; stride * kept.rows.len() * side],
             stride,
             kept,
-        })
-    };
-    parts.map(plane).collect()
+        });
+    }
+    Some(planes)
 }
 
 /// The samples along an axis that these pixels are made of.
-fn needed(pixels: &Range<usize>, factor: usize, image: usize) -> Range<usize> {
+fn needed(pixels: &Range<usize>, factor: usize, samples: usize) -> Range<usize> {
     if factor == 1 {
         return pixels.clone();
     }
-    (pixels.start / factor).saturating_sub(1)..(pixels.end.div_ceil(factor) + 1).min(image.div_ceil(factor))
+    (pixels.start / factor).saturating_sub(1)..(pixels.end.div_ceil(factor) + 1).min(samples)
 }
 
 fn blocks_of(samples: &Range<usize>, side: usize) -> Range<usize> {
@@ -183,12 +196,11 @@ fn read_scan(file: &[u8], header: &JpegMetadata, planes: &mut [Plane]) -> Option
         for (plane, dc) in planes.iter_mut().zip(&mut dc) {
             for y in row * plane.blocks[1]..(row + 1) * plane.blocks[1] {
                 for x in column * plane.blocks[0]..(column + 1) * plane.blocks[0] {
-                    let tables = (&plane.dc_table, &plane.ac_table);
                     if plane.kept.rows.contains(&y) && plane.kept.columns.contains(&x) {
-                        bits.block::<true>(tables, dc, &mut block)?;
+                        bits.block::<true>(&plane.tables, dc, &mut block)?;
                         plane.put(&block, x, y, &routines);
                     } else {
-                        bits.block::<false>(tables, dc, &mut block)?;
+                        bits.block::<false>(&plane.tables, dc, &mut block)?;
                     }
                 }
             }
