@@ -34,7 +34,7 @@ impl Coefficients {
 
 /// What a baseline's numbers become at some coefficients. Two points of a search whose `Realised` are equal are the same
 /// network.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Realised {
     /// Filters of the first convolution.
     pub stem: usize,
@@ -47,7 +47,7 @@ pub struct Realised {
 }
 
 /// What a row of the baseline becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RealisedRow {
     /// Number of blocks.
     pub repeats: usize,

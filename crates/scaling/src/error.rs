@@ -50,7 +50,7 @@ pub enum ScalingError {
         reason: &'static str,
     },
     /// The network that scaling starts from already costs more.
-    #[error("{budget} is less than {base} itself takes ({own}); {nearest}")]
+    #[error("{budget} is less than {base} itself takes ({own}); {}", nearest_below(.nearest.as_ref()))]
     BudgetUnderBaseline {
         /// The budget.
         budget: String,
@@ -58,8 +58,8 @@ pub enum ScalingError {
         base: String,
         /// What it costs unscaled.
         own: String,
-        /// Where a network within the budget is to be found, if there is one.
-        nearest: String,
+        /// The largest phi below 0 that is within the budget, and what it costs.
+        nearest: Option<(f64, String)>,
     },
     /// A rule by which nothing grows.
     #[error("alpha * beta^2 * gamma^2 is {0}; a network grows only by a rule where it is above 1")]
@@ -107,6 +107,15 @@ pub enum ScalingError {
         /// Which key, which line, what is expected.
         reason: String,
     },
+}
+
+fn nearest_below(nearest: Option<&(f64, String)>) -> String {
+    match nearest {
+        Some((phi, cost)) => {
+            format!("the nearest within it is phi = {phi} with {cost}: allow phi below 0 or raise the budget")
+        }
+        None => "and no phi below 0 comes under it, so raise the budget".to_string(),
+    }
 }
 
 /// To three digits behind the point, so that the tolerance offered suffices; |1.9 - 2| is 0.1 and not a hair more.

@@ -35,7 +35,7 @@ pub struct Grid {
 }
 
 impl Default for Grid {
-    /// In steps of 0.05 to where one base alone makes the product 2 (alpha up to 2, beta and gamma up to 1.45).
+    /// In steps of 0.05 to where a base makes the product 2 alone: alpha at 2, beta and gamma just before 1.45.
     fn default() -> Self {
         Self { step: 0.05, tolerance: 0.05, target: 2.0, alpha_max: 2.0, beta_max: 1.45, gamma_max: 1.45 }
     }
@@ -90,8 +90,8 @@ impl Grid {
     /// would have more than a thousand million candidates.
     pub fn points(&self) -> Result<impl Iterator<Item = CompoundRule>, ScalingError> {
         let axes = self.axes()?;
-        let points = axes.indices().map(move |point| axes.rule(point));
-        Ok(points.filter_map(Result::ok))
+        // Every base lies in 1 to 1000, so every point is a rule.
+        Ok(axes.indices().filter_map(move |point| axes.rule(point).ok()))
     }
 
     /// Counts the different networks that the points make of `base` at phi = 1.

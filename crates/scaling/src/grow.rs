@@ -2,8 +2,8 @@
 //!
 //! "Largest" means: of all phi in whole millionths, the largest at which the network costs no more than the budget. The
 //! cost is a staircase, and not always a rising one: where rounding makes the two sides of a block equal, a residual or a
-//! projection comes or goes. So the search has two parts. Doubling strides and halving find a step within the budget whose
-//! successor is over it, as if the cost were monotone; from there the steps above are looked at one by one, until one
+//! projection comes or goes. So the search has two parts. Short strides (no network that is much too large is ever built
+//! and measured) and halving find a step within the budget whose successor is over it, as if the cost were monotone; from there the steps above are looked at one by one, until one
 //! costs more than [`GrowOptions::overshoot`] times the budget. For the four counts and a rule whose bases are all at
 //! least 1, twice the budget is proof that nothing above comes back under it: every dimension only grows, and what a
 //! vanishing residual or projection saves is at most half of its block's cost (in a bottleneck up to an expansion of 4).
@@ -13,15 +13,19 @@ use std::collections::HashMap;
 use efficientnet_arch::{ArchSpec, Realised};
 use serde::Serialize;
 
-use crate::steps::{LAST_TICK, Tick, halve, phi_of, tick_of};
+use crate::steps::{LAST_TICK, TICKS_PER_PHI, Tick, halve, phi_of};
 use crate::{Budget, Point, Scaler, ScalingError};
+
+/// Half a phi: a network that is asked for costs at most about 1.4 times the budget.
+const STRIDE: Tick = TICKS_PER_PHI / 2;
 
 /// How to look for the largest network.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GrowOptions {
     /// Whether phi may be negative, for a budget that the starting network is already over.
     pub shrink: bool,
-    /// The search ends at the first step that costs more than this many times the budget; 1 takes the cost for monotone.
+    /// The search ends at the first step that costs more than this many times the budget; 1 takes the cost for monotone,
+    /// infinity looks at everything that can be built.
     pub overshoot: f64,
 }
 
@@ -94,6 +98,10 @@ impl Scaler {
         show: &dyn Fn(f64) -> String,
         cost: impl FnMut(&ArchSpec) -> f64,
     ) -> Result<Grown, ScalingError> {
+        if options.overshoot.is_nan() || options.overshoot < 1.0 {
+            let (value, expected) = (options.overshoot.to_string(), "at least 1");
+            return Err(ScalingError::Number { what: "the overshoot", value, expected });
+        }
         let constraint = self.rule().constraint();
         if constraint <= 1.0 {
             return Err(ScalingError::NoGrowth(constraint));
@@ -104,21 +112,21 @@ impl Scaler {
             let fits = staircase.climb(0, limit, options.overshoot)?;
             return staircase.grown(fits);
         }
-        let below = staircase.descend(limit)?;
-        let nearest = match below {
-            Some(tick) if options.shrink => {
-                let fits = staircase.climb(tick, limit, options.overshoot)?;
-                return staircase.grown(fits);
-            }
-            Some(tick) => {
-                let fits = staircase.climb(tick, limit, options.overshoot)?;
-                let cost = show(staircase.cost(fits)?);
-                format!("the nearest within it is phi = {} with {cost}: allow phi below 0", phi_of(fits))
-            }
-            None => "and no phi below 0 comes under it".to_string(),
+        let fits = match staircase.descend(limit)? {
+            Some(tick) => Some(staircase.climb(tick, limit, options.overshoot)?),
+            None => None,
         };
-        let base = self.base().name.clone();
-        Err(ScalingError::BudgetUnderBaseline { budget: show(limit), base, own: show(own), nearest })
+        match fits {
+            Some(tick) if options.shrink => staircase.grown(tick),
+            _ => {
+                let nearest = match fits {
+                    Some(tick) => Some((phi_of(tick), show(staircase.cost(tick)?))),
+                    None => None,
+                };
+                let base = self.base().name.clone();
+                Err(ScalingError::BudgetUnderBaseline { budget: show(limit), base, own: show(own), nearest })
+            }
+        }
     }
 }
 
@@ -148,31 +156,27 @@ impl<F: FnMut(&ArchSpec) -> f64> Staircase<'_, F> {
 
     /// A tick below 0 that is within the limit.
     fn descend(&mut self, limit: f64) -> Result<Option<Tick>, ScalingError> {
-        let mut stride = tick_of(0.25);
         let mut tick = 0;
         while tick > -LAST_TICK {
-            tick = (tick - stride).max(-LAST_TICK);
+            tick = (tick - STRIDE).max(-LAST_TICK);
             if self.cost(tick)? <= limit {
                 return Ok(Some(tick));
             }
-            stride *= 2;
         }
         Ok(None)
     }
 
     /// From a tick that is within the limit to the last one that is.
     fn climb(&mut self, from: Tick, limit: f64, overshoot: f64) -> Result<Tick, ScalingError> {
-        let mut stride = tick_of(0.25);
         let (mut inside, mut over) = (from, from);
         while inside == over {
             if inside == LAST_TICK {
                 return Ok(inside);
             }
-            over = (inside + stride).min(LAST_TICK);
+            over = (inside + STRIDE).min(LAST_TICK);
             if self.cost(over)? <= limit {
                 inside = over;
             }
-            stride *= 2;
         }
         let mut failure = None;
         over = halve(inside, over, |tick| {

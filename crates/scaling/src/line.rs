@@ -1,6 +1,6 @@
 //! The published networks of a design beside the powers that its rule really gives.
 
-use efficientnet_arch::{ArchSpec, Coefficients, NamedModel, models};
+use efficientnet_arch::{ArchSpec, Coefficients, NamedModel, Totals, models};
 use serde::Serialize;
 
 use crate::{Factors, Fit, Scaler, ScalingError};
@@ -121,7 +121,8 @@ impl Scaler {
     /// # Errors
     /// [`ScalingError::Arch`] where it cannot be counted.
     pub fn published(&self, spec: ArchSpec) -> Result<Row, ScalingError> {
-        self.row(RowKind::Published, None, spec)
+        let totals = spec.totals()?;
+        Ok(self.row(RowKind::Published, None, spec, totals))
     }
 
     /// The same for a network that nobody need have published.
@@ -129,7 +130,8 @@ impl Scaler {
     /// # Errors
     /// [`ScalingError::Arch`] where it cannot be counted.
     pub fn given(&self, spec: ArchSpec) -> Result<Row, ScalingError> {
-        self.row(RowKind::Given, None, spec)
+        let totals = spec.totals()?;
+        Ok(self.row(RowKind::Given, None, spec, totals))
     }
 
     /// The network at `phi`.
@@ -138,12 +140,11 @@ impl Scaler {
     /// Those of [`Scaler::point`].
     pub fn power(&self, phi: f64) -> Result<Row, ScalingError> {
         let spec = self.spec(phi)?;
-        self.totals_of(&spec, phi)?;
-        self.row(RowKind::Power, Some(phi), spec)
+        let totals = self.totals_of(&spec, phi)?;
+        Ok(self.row(RowKind::Power, Some(phi), spec, totals))
     }
 
-    fn row(&self, kind: RowKind, phi: Option<f64>, spec: ArchSpec) -> Result<Row, ScalingError> {
-        let totals = spec.totals()?;
+    fn row(&self, kind: RowKind, phi: Option<f64>, spec: ArchSpec, totals: Totals) -> Row {
         let (base, Coefficients { width, depth, resolution }) = (self.base().coefficients, spec.coefficients);
         let from_base = Factors {
             depth: depth / base.depth,
@@ -154,7 +155,7 @@ impl Scaler {
         let factors = phi.map_or(from_base, |phi| self.rule().factors(phi));
         let Fit { phi_depth, phi_width, phi_resolution, phi_macs, phi_fit } =
             self.fit(spec.coefficients, totals);
-        Ok(Row {
+        Row {
             kind,
             model: spec.name,
             phi,
@@ -172,6 +173,6 @@ impl Scaler {
             phi_resolution,
             phi_macs,
             phi_fit,
-        })
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::{Scaler, ScalingError};
 /// phi in millionths.
 pub(crate) type Tick = i64;
 
-const TICKS_PER_PHI: Tick = 1_000_000;
+pub(crate) const TICKS_PER_PHI: Tick = 1_000_000;
 
 /// phi is looked for from -100 to 100: far outside what can be built by any rule that grows at all.
 pub(crate) const LAST_TICK: Tick = 100 * TICKS_PER_PHI;
@@ -115,6 +115,10 @@ mod tests {
         let scaler = Scaler::named("resnet50", CompoundRule::fast(0.8).unwrap()).unwrap();
         let steps: Vec<Step> = scaler.steps(0.0, 2.0).unwrap().collect();
         assert!(steps.len() > 20);
+        for step in &steps {
+            let (first, last) = (scaler.spec(step.from).unwrap(), scaler.spec(step.to).unwrap());
+            assert_eq!((first.stem, first.stages, first.head), (last.stem, last.stages, last.head));
+        }
         for pair in steps.windows(2) {
             assert_ne!(pair[0].realised, pair[1].realised);
             assert!((pair[1].from - pair[0].to - 1e-6).abs() < 1e-9);
