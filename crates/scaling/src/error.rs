@@ -112,7 +112,7 @@ pub enum ScalingError {
 fn nearest_below(nearest: Option<&(f64, String)>) -> String {
     match nearest {
         Some((phi, cost)) => {
-            format!("the nearest within it is phi = {phi} with {cost}: allow phi below 0 or raise the budget")
+            format!("the nearest within it is phi = {phi} with {cost}")
         }
         None => "and no phi below 0 comes under it, so raise the budget".to_string(),
     }

@@ -108,7 +108,7 @@ fn a_budget_under_the_baseline_says_what_would_fit() {
     let text = scaler.grow(&budget, GrowOptions::default()).unwrap_err().to_string();
     let wanted =
         "100 MMACs is less than efficientnet-b0 itself takes (386 MMACs); the nearest within it is phi = -";
-    assert!(text.starts_with(wanted) && text.ends_with(": allow phi below 0 or raise the budget"), "{text}");
+    assert!(text.starts_with(wanted) && text.ends_with(" MMACs"), "{text}");
     let grown = scaler.grow(&budget, GrowOptions { shrink: true, ..Default::default() }).unwrap();
     assert!(grown.point.phi < 0.0 && grown.cost <= 1e8 && grown.cost > 0.8e8);
     assert!(text.contains(&format!("phi = {}", grown.point.phi)), "{text}");

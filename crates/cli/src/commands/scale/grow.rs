@@ -1,7 +1,7 @@
 //! `efficientnet scale grow`: the largest network of a rule, or of several, within a budget.
 
 use efficientnet_arch::ArchSpec;
-use efficientnet_scaling::{Budget, CompoundRule, GrowOptions, Grown, Scaler};
+use efficientnet_scaling::{Budget, CompoundRule, GrowOptions, Grown, Scaler, ScalingError};
 use serde::Serialize;
 
 use super::{megabytes, network, pixels, print, short};
@@ -54,8 +54,18 @@ fn row<'a>(args: &GrowArgs, base: &ArchSpec, name: &'a str) -> Result<Row<'a>, C
     let rule = rule(args, name)?;
     let scaler = Scaler::new(base.clone(), rule)?.with_pixels(pixels(args.base.multiple))?;
     let options = GrowOptions { shrink: args.shrink, ..GrowOptions::default() };
-    let grown = scaler.grow(&args.budget, options)?;
+    let grown = scaler.grow(&args.budget, options).map_err(with_option)?;
     Ok(Row::of(name, rule, &grown, args.budget))
+}
+
+/// The sentence of a budget that is too small, with what to type.
+fn with_option(error: ScalingError) -> CliError {
+    match &error {
+        ScalingError::BudgetUnderBaseline { nearest: Some(_), .. } => {
+            CliError::Usage(format!("{error}; `--shrink` allows it"))
+        }
+        _ => error.into(),
+    }
 }
 
 fn rule(args: &GrowArgs, name: &str) -> Result<CompoundRule, CliError> {
