@@ -53,8 +53,7 @@ pub fn run(args: &EvalArgs) -> Outcome {
     let offset = loaded.class_offset();
     let folder =
         classes::folder(&args.data, args.classes.as_deref(), loaded.weights.spec().num_classes - offset)?;
-    let labelled =
-        folder.samples().iter().map(|sample| Sample { path: sample.path.clone(), label: sample.class });
+    let labelled = folder.samples().map(|sample| Sample { path: sample.path, label: sample.class });
     let samples = spread(labelled.collect(), args.limit);
     let network = Network::from_weights(loaded.weights, &device)?;
 
