@@ -183,6 +183,10 @@ fn halves_of_pairs_are_named() {
         error(&[("a.tar", absurd)], None)
             .starts_with("1.jpg in a.tar is no class: label 4000000000 asks for more")
     );
+    let long = tar(&[("0.jpg", b""), ("0.cls", &[b'7'; 2000])]);
+    assert!(
+        error(&[("a.tar", long)], None).starts_with("0.cls in a.tar has 2000 bytes, which is no class name")
+    );
     let empty = tar(&[("0.jpg", b""), ("0.cls", b"\n")]);
     assert!(error(&[("a.tar", empty)], None).starts_with("0.cls in a.tar is no class: the label is empty"));
 }

@@ -108,7 +108,10 @@ impl<'a> Gathered<'a> {
         if member.is_link {
             return Err(problem(EntryError::Link));
         }
-        let mut bytes = vec![0; member.length.min(MAX_LABEL_BYTES) as usize];
+        if member.length > MAX_LABEL_BYTES {
+            return Err(problem(EntryError::LongLabel { length: member.length }));
+        }
+        let mut bytes = vec![0; member.length as usize];
         position::read_exact_at(file, &mut bytes, member.offset)
             .map_err(|source| TarError::read(path, source))?;
         let label = std::str::from_utf8(&bytes).map_err(|_| problem(EntryError::NotUtf8))?;
