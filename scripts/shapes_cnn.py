@@ -1,9 +1,9 @@
 """Trains a small convolutional network and two linear ones on the built-in data set `shapes`, to show that it asks for the
 first and is out of reach for the second. Run by hand:
 
-    cargo run --release -p efficientnet-data --example shapes -- export /tmp/train 5000 32 1
-    cargo run --release -p efficientnet-data --example shapes -- export /tmp/test 2000 32 2
-    python scripts/shapes_cnn.py /tmp/train /tmp/test 32
+    cargo run --release -p efficientnet-data --example shapes -- export target/shapes/train 5000 32 1
+    cargo run --release -p efficientnet-data --example shapes -- export target/shapes/test 2000 32 2
+    python scripts/shapes_cnn.py target/shapes/train target/shapes/test 32
 
 Used with torch 2.9.1 and numpy 2.4.6.
 """
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("train", type=pathlib.Path)
     parser.add_argument("test", type=pathlib.Path)
     parser.add_argument("size", type=int)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.manual_seed(options.seed)

@@ -103,6 +103,10 @@ fn parts_are_chosen_and_never_mixed() {
     let expected = "cat: set-train-00.tar/cat/1.jpg set-train-01.tar/cat/1.jpg";
     assert_eq!(opened(tars.path(), &train), expected);
     assert_eq!(opened(tars.path(), &test), "cat: cat/1.jpg");
+    put_tar(tars.path().join("set-test-00.tar"), &["dog/1.jpg"]);
+    assert_eq!(opened(tars.path(), &test), "cat: cat/1.jpg");
+    let three = folder(&["train/cat/1.jpg", "val/cat/2.jpg", "test/cat/3.jpg"]);
+    assert_eq!(opened(three.path(), &test), "cat: cat/2.jpg");
 }
 
 #[test]

@@ -70,13 +70,14 @@ fn error(tars: &[(&str, Vec<u8>)], order: Option<&[String]>) -> String {
 #[test]
 fn class_folders_in_a_tar() {
     let long = format!("dog/{}.png", "x".repeat(150));
-    let files: [(&str, &[u8]); 7] = [
+    let files: [(&str, &[u8]); 8] = [
         ("./dog/1.jpg", b"dog one"),
         ("cat/a/2.JPEG", b""),
         ("readme.txt", b"no image"),
         ("dog/._1.jpg", b"hidden"),
         (&long, b"long"),
-        ("cat/0", b"without an extension"),
+        ("cat/0", b"\x89PNG\r\n\x1a\n without an extension"),
+        ("LICENSE", b"no image either"),
         ("cat/empty.json", b"{}"),
     ];
     let (_dir, path) = written(&[("a.tar", tar(&files))]);
@@ -182,6 +183,10 @@ fn halves_of_pairs_are_named() {
         error(&[("a.tar", absurd)], None)
             .starts_with("1.jpg in a.tar is no class: label 4000000000 asks for more")
     );
+    let long = tar(&[("0.jpg", b""), ("0.cls", &[b'7'; 2000])]);
+    assert!(
+        error(&[("a.tar", long)], None).starts_with("0.cls in a.tar has 2000 bytes, which is no class name")
+    );
     let empty = tar(&[("0.jpg", b""), ("0.cls", b"\n")]);
     assert!(error(&[("a.tar", empty)], None).starts_with("0.cls in a.tar is no class: the label is empty"));
 }
@@ -251,7 +256,8 @@ fn what_is_no_tar_is_named() {
 
 #[test]
 fn entries_that_are_no_files_are_named() {
-    let cases: [(Vec<u8>, &str); 7] = [
+    let cases: [(Vec<u8>, &str); 8] = [
+        (entry(EntryType::Regular, "cat/", 0, b""), "has no images in it"),
         (entry(EntryType::Link, "cat/1.jpg", 0, b""), "is a link, not an image"),
         (entry(EntryType::Symlink, "cat/1.jpg", 0, b""), "is a link, not an image"),
         (

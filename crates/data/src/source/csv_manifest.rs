@@ -8,8 +8,9 @@
 //! Other columns are ignored. Paths are taken from the CSV's folder on. A label is a class name or an index. Opening reads
 //! the CSV and nothing else: a million files are not looked for, and one that is missing shows when it is read.
 //!
-//! An image takes the length of its path and 16 bytes, a million of 40 letters 56 MB; while opening, up to twice that for
-//! what grows, and 16 bytes each to find repeated paths.
+//! An image takes the length of its path and 16 bytes; while opening, up to twice that for what grows, and 16 bytes more to
+//! find repeated paths. A million lines with paths of 31 letters open in 0.3 s on one core of a small virtual machine, take
+//! 47 bytes each, and at most 64 MB with everything else in the process (`examples/sources.rs`).
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -270,5 +271,21 @@ fn explain(path: &Path, error: csv::Error) -> CsvError {
         }
         csv::ErrorKind::Io(source) => CsvError::Read { path, source },
         kind => CsvError::Read { path, source: io::Error::other(format!("{kind:?}")) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_takes_its_path_and_16_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("list.csv");
+        let lines: String = (0..1000).map(|line| format!("folder/{line:04}.jpg,{}\n", line % 10)).collect();
+        std::fs::write(&path, format!("path,label\n{lines}")).unwrap();
+        let source = CsvManifest::open(&path, None).unwrap();
+        let words = source.labels.capacity() + source.lines.capacity();
+        assert_eq!(source.keys.bytes() + 4 * words, 1000 * ("folder/0000.jpg".len() + 16));
     }
 }

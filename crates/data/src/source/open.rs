@@ -112,13 +112,15 @@ fn open_folder(dir: &Path, options: &OpenOptions) -> Result<Arc<dyn Source>, Sou
 
 /// The tars in a folder, of one part where they are of several.
 fn shards_of(tars: Vec<PathBuf>, options: &OpenOptions) -> Result<Arc<dyn Source>, SourceError> {
-    let parts: Vec<Option<Part>> = tars.iter().map(|tar| part_of_tar(tar)).collect();
-    let is_there = |part| parts.contains(&Some(part));
-    let all_parts = parts.iter().all(Option::is_some) && is_there(Part::Train) && is_there(Part::Test);
-    let mut chosen = tars;
-    if all_parts {
-        chosen.retain(|tar| part_of_tar(tar) == Some(options.part));
-    }
+    let roles: Option<Vec<Role>> = tars.iter().map(|tar| role_of_tar(tar)).collect();
+    let chosen = match roles {
+        Some(roles) if roles.contains(&Role::Train) && roles.iter().any(|role| *role != Role::Train) => {
+            let role = chosen_role(&roles, options.part);
+            let tars = tars.into_iter().zip(roles);
+            tars.filter(|(_, of)| Some(*of) == role).map(|(tar, _)| tar).collect()
+        }
+        _ => tars,
+    };
     // A single tar is the same source whether it or its folder is named.
     let several = chosen.len() > 1;
     Ok(Arc::new(TarShards::of_files(chosen, several, options.classes.as_deref())?))
@@ -126,30 +128,44 @@ fn shards_of(tars: Vec<PathBuf>, options: &OpenOptions) -> Result<Arc<dyn Source
 
 /// The folder of a part, where all folders are such: classes are not called `train` and `val`.
 fn of_part(folders: &[PathBuf], part: Part, dir: &Path) -> Result<Option<PathBuf>, SourceError> {
-    let parts: Vec<Option<Part>> = folders.iter().map(|folder| part_of_folder(folder)).collect();
-    if !parts.contains(&Some(Part::Train)) || parts.contains(&None) {
-        return Ok(None);
-    }
-    // `val` comes after `test` by name; but people who have both measure on `val` while they train.
-    let found = folders.iter().rev().find(|folder| part_of_folder(folder) == Some(part));
+    let roles: Option<Vec<Role>> = folders.iter().map(|folder| role_of_folder(folder)).collect();
+    let Some(roles) = roles.filter(|roles| roles.contains(&Role::Train)) else { return Ok(None) };
+    let role = chosen_role(&roles, part);
+    let found = roles.iter().position(|of| Some(*of) == role);
     let missing = || SourceError::NoPart { path: dir.to_path_buf() };
-    found.cloned().map(Some).ok_or_else(missing)
+    found.map(|at| Some(folders[at].clone())).ok_or_else(missing)
 }
 
-/// The part that a tar belongs to: `val.tar`, `imagenet-val-0001.tar`.
-fn part_of_tar(path: &Path) -> Option<Part> {
+/// What a name says that samples are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Train,
+    Test,
+    Validation,
+}
+
+/// Which samples make up a part. Where there are both, validation is what is measured on: the test labels are often held
+/// back, and when they are not, they should not be looked at.
+fn chosen_role(roles: &[Role], part: Part) -> Option<Role> {
+    let is_of_part = |role: &Role| (*role == Role::Train) == (part == Part::Train);
+    roles.iter().copied().filter(is_of_part).max()
+}
+
+/// `val.tar`, `imagenet-val-0001.tar`.
+fn role_of_tar(path: &Path) -> Option<Role> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    stem.split(|c: char| !c.is_ascii_alphabetic()).rfind(|word| !word.is_empty()).and_then(part)
+    stem.split(|c: char| !c.is_ascii_alphabetic()).rfind(|word| !word.is_empty()).and_then(role)
 }
 
-fn part_of_folder(path: &Path) -> Option<Part> {
-    path.file_name().and_then(|name| name.to_str()).and_then(part)
+fn role_of_folder(path: &Path) -> Option<Role> {
+    path.file_name().and_then(|name| name.to_str()).and_then(role)
 }
 
-fn part(word: &str) -> Option<Part> {
+fn role(word: &str) -> Option<Role> {
     match word.to_ascii_lowercase().as_str() {
-        "train" | "training" => Some(Part::Train),
-        "test" | "val" | "valid" | "validation" => Some(Part::Test),
+        "train" | "training" => Some(Role::Train),
+        "test" => Some(Role::Test),
+        "val" | "valid" | "validation" => Some(Role::Validation),
         _ => None,
     }
 }

@@ -123,6 +123,12 @@ pub enum EntryError {
     /// It is one half of a pair.
     #[error("has no .cls file with its class, as other images of the tar have; add it")]
     NoLabel,
+    /// A `.cls` file with more in it than a class.
+    #[error("has {length} bytes, which is no class name; write a name or an index into it")]
+    LongLabel {
+        /// Its length.
+        length: u64,
+    },
     /// It is the other half.
     #[error("has no image with the same name; add it, or remove the .cls file")]
     NoImage,

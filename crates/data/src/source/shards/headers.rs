@@ -12,6 +12,8 @@ use tar::{EntryType, Header, PaxExtensions};
 use super::error::{EntryError, TarError};
 
 const BLOCK: u64 = 512;
+/// Headers of small images lie close together: one read brings several.
+const BUFFER: usize = 1 << 16;
 /// No name is longer, whatever a header says.
 const MAX_EXTENSION: u64 = 1 << 20;
 
@@ -48,7 +50,13 @@ struct Extended {
 impl<'a, R: Read + Seek> Headers<'a, R> {
     /// The headers of a tar of `length` bytes, with the reader at its beginning; errors name `path`.
     pub fn new(path: &'a Path, reader: R, length: u64) -> Self {
-        Self { path, reader: BufReader::new(reader), at: 0, length, extended: Extended::default() }
+        Self {
+            path,
+            reader: BufReader::with_capacity(BUFFER, reader),
+            at: 0,
+            length,
+            extended: Extended::default(),
+        }
     }
 
     /// The next file or link; `None` at the end.
@@ -100,7 +108,8 @@ impl<'a, R: Read + Seek> Headers<'a, R> {
         let problem = |problem| TarError::entry(self.path, &String::from_utf8_lossy(&raw), problem);
         let text = std::str::from_utf8(&raw).map_err(|_| problem(EntryError::NotUtf8))?;
         let is_link = matches!(kind, EntryType::Link | EntryType::Symlink);
-        let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous);
+        // The oldest tars tell a folder from a file by the slash behind its name.
+        let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous) && !text.ends_with('/');
         if kind == EntryType::GNUSparse || extended.sparse {
             return Err(problem(EntryError::Sparse));
         }
@@ -208,10 +217,10 @@ impl Extended {
 
 /// Whether a header's checksum, the sum of its bytes with the field itself as spaces, is right.
 fn is_checked(header: &Header) -> bool {
-    let field = 148..156;
-    let bytes = header.as_bytes().iter().enumerate();
-    let sum = bytes.map(|(at, byte)| u32::from(if field.contains(&at) { b' ' } else { *byte })).sum::<u32>();
-    header.cksum().is_ok_and(|expected| expected == sum)
+    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
+    let field = &header.as_old().cksum;
+    let expected = sum(header.as_bytes()) - sum(field) + sum(&[b' '; 8]);
+    header.cksum().is_ok_and(|found| found == expected)
 }
 
 /// The program whose files begin like this.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use super::Place;
@@ -13,6 +14,8 @@ use crate::folder::is_named_like_an_image;
 use crate::source::Names;
 use crate::source::labels::{Labels, Numbers};
 
+/// As many as any format needs to be recognised.
+const MAGIC_BYTES: u64 = 16;
 /// A longer `.cls` file holds no class name.
 const MAX_LABEL_BYTES: u64 = 1024;
 
@@ -86,7 +89,7 @@ impl<'a> Gathered<'a> {
                 if classes.insert(key.to_string(), (id, false)).is_some() {
                     return Err(problem(EntryError::Repeated));
                 }
-            } else if is_named_like_an_image(Path::new(&member.path)) {
+            } else if is_image(&member, file).map_err(|source| TarError::read(path, source))? {
                 let place = place(&member, shard as u32).map_err(problem)?;
                 self.images.keys.push(&format!("{prefix}{}", member.path));
                 self.images.places.push(place);
@@ -105,7 +108,10 @@ impl<'a> Gathered<'a> {
         if member.is_link {
             return Err(problem(EntryError::Link));
         }
-        let mut bytes = vec![0; member.length.min(MAX_LABEL_BYTES) as usize];
+        if member.length > MAX_LABEL_BYTES {
+            return Err(problem(EntryError::LongLabel { length: member.length }));
+        }
+        let mut bytes = vec![0; member.length as usize];
         position::read_exact_at(file, &mut bytes, member.offset)
             .map_err(|source| TarError::read(path, source))?;
         let label = std::str::from_utf8(&bytes).map_err(|_| problem(EntryError::NotUtf8))?;
@@ -217,6 +223,18 @@ fn place(member: &Member, shard: u32) -> Result<Place, EntryError> {
     let fits = u32::try_from(member.length).ok().filter(|_| member.length <= MAX_FILE_BYTES);
     let length = fits.ok_or(EntryError::TooLarge { length: member.length })?;
     Ok(Place { offset: member.offset, length, shard })
+}
+
+/// Whether it is one by its name or, without an extension, by its first bytes: a `README` beside the class folders must not
+/// become a class.
+fn is_image(member: &Member, file: &File) -> io::Result<bool> {
+    let name = Path::new(&member.path);
+    if name.extension().is_some() {
+        return Ok(is_named_like_an_image(name));
+    }
+    let mut begin = vec![0; member.length.min(MAGIC_BYTES) as usize];
+    position::read_exact_at(file, &mut begin, member.offset)?;
+    Ok(image::guess_format(&begin).is_ok())
 }
 
 /// WebDataset's key: the path up to the first dot of the file's name.
