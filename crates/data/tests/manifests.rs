@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use efficientnet_data::manifest::Reader;
-use efficientnet_data::{Manifest, ManifestError};
+use efficientnet_data::{Manifest, ManifestError, OpenOptions, open};
 use proptest::prelude::*;
 
 #[test]
@@ -48,7 +48,10 @@ fn splits_are_those_of_the_paper() {
         let images: Vec<u64> = manifest.splits.iter().map(|split| split.images).collect();
         assert_eq!((images, manifest.classes.count), (vec![train, test], classes), "{name}");
     }
-    assert_eq!(Manifest::get("shapes").unwrap().layout.source, Reader::Shapes);
+    let shapes = Manifest::get("shapes").unwrap();
+    assert_eq!(shapes.layout.source, Reader::Shapes);
+    let source = open("shapes", &OpenOptions::default()).unwrap();
+    assert_eq!((source.len() as u64, source.classes()), (shapes.images(), &shapes.classes.names[..]));
     assert_eq!(Manifest::get("trashnet").unwrap().images(), 2_527);
 }
 
@@ -70,15 +73,15 @@ fn names_are_found_as_people_write_them() {
 
 #[test]
 fn what_to_open_after_fetching() {
-    let open = |name| {
+    let place = |name| {
         let path = Manifest::get(name).unwrap().open_in(Path::new("cache"));
         path.map(|path| path.to_str().unwrap().replace('\\', "/"))
     };
-    assert_eq!(open("cifar10").unwrap(), "cache/cifar-10-binary/cifar-10-batches-bin");
-    assert_eq!(open("trashnet").unwrap(), "cache/dataset-resized/dataset-resized");
-    assert_eq!(open("oxford-pets").unwrap(), "cache");
-    assert_eq!(open("imagenet-1k").unwrap(), "cache");
-    assert_eq!(open("flowers102"), None);
+    assert_eq!(place("cifar10").unwrap(), "cache/cifar-10-binary/cifar-10-batches-bin");
+    assert_eq!(place("trashnet").unwrap(), "cache/dataset-resized/dataset-resized");
+    assert_eq!(place("oxford-pets").unwrap(), "cache");
+    assert_eq!(place("imagenet-1k").unwrap(), "cache");
+    assert_eq!(place("flowers102"), None);
 }
 
 const SOUND: &str = r#"
