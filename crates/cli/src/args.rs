@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use data::{DataArgs, DataCommand, InspectArgs, SplitArgs};
+pub use data::{DataArgs, DataCommand, InspectArgs, PreviewArgs, SplitArgs};
 
 /// EfficientNet, MobileNet and ResNet on Burn: counts, weights, predictions, evaluation.
 #[derive(Debug, Parser)]

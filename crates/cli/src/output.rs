@@ -1,8 +1,10 @@
 //! What goes to standard output: a table for people or JSON for machines, written in one piece.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use efficientnet_data::write_atomically;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -17,6 +19,11 @@ pub fn text(text: &str) -> Result<(), CliError> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(CliError::OutputClosed),
         Err(error) => Err(CliError::Failure(format!("standard output cannot be written: {error}"))),
     }
+}
+
+/// Writes a file in one piece: a full disk leaves nothing behind, and what was there stays as it was.
+pub fn file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    write_atomically(path, |out| out.write_all(bytes)).map_err(|error| CliError::writing(path, &error))
 }
 
 /// Writes a value as JSON.

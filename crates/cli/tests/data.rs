@@ -173,3 +173,35 @@ fn split_and_written() {
     let (status, _, error) = run(&["split", text(folder.path()), "--out", text(&out_file)]);
     assert_eq!(status, 2, "{error}");
 }
+
+#[test]
+fn a_preview_is_one_page_with_its_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("sheet.html");
+    let page = page.to_str().unwrap();
+    let line =
+        "random_crop(32, padding=4) | flip(0.5) | randaugment(2, 9) | normalize(imagenet) | cutmix(1.0)";
+    let preview = |transform: &str, force: &[&str]| {
+        let arguments = ["preview", "shapes(images=40)", "--transform", transform, "--out", page];
+        efficientnet(&[&arguments[..], &["--samples", "3", "--variants", "2"], force].concat())
+    };
+    let output = preview(line, &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let html = std::fs::read_to_string(page).unwrap();
+    // Three originals, two variants of each, and the three mixed.
+    assert_eq!(html.matches("data:image/png;base64,").count(), 3 + 6 + 3);
+    assert!(html.contains("randaugment: ") && html.contains("a batch, mixed: cutmix"));
+    assert!(!html.contains("http"), "the page needs something from elsewhere");
+
+    let again = preview(line, &[]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("--force"));
+    assert!(preview(line, &["--force"]).status.success());
+    assert_eq!(std::fs::read_to_string(page).unwrap(), html, "the same seed gave another page");
+
+    let wrong = preview("flop(0.5) | normalize(imagenet)", &["--force"]);
+    let text = String::from_utf8(wrong.stderr).unwrap();
+    assert_eq!(wrong.status.code(), Some(2), "{text}");
+    assert!(text.contains("there is no operation `flop`") && text.trim_end().ends_with("^^^^"), "{text}");
+    assert_eq!(std::fs::read_to_string(page).unwrap(), html);
+}

@@ -49,6 +49,7 @@ mod syntax;
 mod tensor;
 mod transform;
 
+pub use atomic::write as write_atomically;
 pub use augment::{Augmentation, Canvas, Distance, Fill, Sampling};
 pub use class_list::{ClassListError, read_class_list, write_class_list};
 pub use decode::{DecodeOptions, MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_bytes};

@@ -1,10 +1,12 @@
 //! Arrays in and out as `.npy`, the format that NumPy reads: how numbers are compared with other programs.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use npyz::{NpyFile, Order, WriterBuilder};
+
+use crate::atomic;
 
 /// An f32 array in C order.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,18 +93,13 @@ pub fn decode(bytes: impl Read, length: u64, rank: usize) -> Result<Array, Strin
 pub fn write(path: impl AsRef<Path>, array: &Array) -> Result<(), NpyError> {
     let path = path.as_ref();
     let failed = |source| NpyError::Write { path: path.to_path_buf(), source };
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
-    encode(&mut BufWriter::new(temporary.as_file_mut()), array).map_err(failed)?;
-    temporary.as_file().sync_all().map_err(failed)?;
-    temporary.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    atomic::write(path, |out| encode(out, array)).map_err(failed)
 }
 
-fn encode(out: &mut impl Write, array: &Array) -> io::Result<()> {
+fn encode(mut out: impl Write, array: &Array) -> io::Result<()> {
     let shape: Vec<u64> = array.shape.iter().map(|size| *size as u64).collect();
     let mut writer =
-        npyz::WriteOptions::<f32>::new().default_dtype().shape(&shape).writer(&mut *out).begin_nd()?;
+        npyz::WriteOptions::<f32>::new().default_dtype().shape(&shape).writer(&mut out).begin_nd()?;
     writer.extend(array.values.iter().copied())?;
     writer.finish()?;
     out.flush()

@@ -33,6 +33,8 @@ pub enum DataCommand {
     Inspect(InspectArgs),
     /// Write down which images belong to which part of a data set
     Split(SplitArgs),
+    /// Draw images before and after a transform on a page to look at
+    Preview(PreviewArgs),
 }
 
 #[derive(Debug, Args)]
@@ -69,6 +71,36 @@ pub struct SplitArgs {
     /// Where to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// A folder of class folders, a tar, a CSV file, CIFAR or IDX binaries, or `shapes`; of several parts the first
+    pub path: String,
+    /// The transform, like `random_resized_crop(224) | flip(0.5) | randaugment(2, 9) | normalize(imagenet)`
+    #[arg(long, value_name = "LINE")]
+    pub transform: String,
+    /// Where to write the page
+    #[arg(long, value_name = "SHEET.html")]
+    pub out: PathBuf,
+    /// How many images, spread evenly
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
+    pub samples: usize,
+    /// How often each one is transformed: as epochs 0, 1, 2 ... of a run would see it
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = positive)]
+    pub variants: usize,
+    /// Seed of what is random
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// Another size for the transform, as progressive learning has it
+    #[arg(long, value_name = "PIXELS", value_parser = positive)]
+    pub size: Option<usize>,
+    /// Class names, one a line, line 1 is class 0 (default: the data set's own, or sorted)
+    #[arg(long, value_name = "FILE")]
+    pub classes: Option<PathBuf>,
+    /// Replace an existing page
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// How to divide.

@@ -1,8 +1,9 @@
-//! `efficientnet data`: list, fetch, inspect and split data sets.
+//! `efficientnet data`: list, fetch, inspect, split and preview data sets.
 
 mod fetch;
 mod inspect;
 mod list;
+mod preview;
 mod split;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub fn run(args: &DataArgs) -> Outcome {
         DataCommand::Fetch { name, into } => fetch::run(name, into.as_deref()),
         DataCommand::Inspect(args) => inspect::run(args),
         DataCommand::Split(args) => split::run(args),
+        DataCommand::Preview(args) => preview::run(args),
     }
 }
 
