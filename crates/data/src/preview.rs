@@ -14,7 +14,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use crate::error::ImageError;
 use crate::geometry::Window;
 use crate::image::RgbImage8;
-use crate::loader::LoaderError;
+use crate::loader::{LoaderError, Order};
 use crate::mix::Mix;
 use crate::resample::{self, Interpolation};
 use crate::source::{Content, Source};
@@ -31,11 +31,11 @@ const TRIES: u64 = 100;
 /// What a page shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreviewOptions {
-    /// How many samples, spread evenly over the source.
+    /// How many samples: the first ones of a shuffled epoch.
     pub samples: usize,
-    /// How often each one is transformed.
+    /// How often each one is transformed: with the random numbers of its place in epochs 0, 1, 2 ...
     pub variants: usize,
-    /// The run's seed: variant `v` of place `p` is what epoch `v` of a run in the source's order would see there.
+    /// The run's seed.
     pub seed: u64,
 }
 
@@ -57,14 +57,15 @@ pub fn preview(
     let count = options.samples.clamp(1, source.len());
     let mut page = Page::new(source, transform, options, count);
     let mut batch = Vec::new();
-    for row in 0..count {
-        let sample = row * source.len() / count;
+    let order = Order::Shuffled.samples(source, options.seed, 0, 1);
+    for (place, sample) in order.into_iter().take(count).enumerate() {
+        let sample = sample as usize;
         let key = source.key(sample).into_owned();
         let content = source.read(sample)?;
         let original = original(&content, transform, &key)?;
         page.begin(&key, &source.classes()[source.class(sample)], &original);
         for variant in 0..options.variants {
-            let draw = Draw { seed: options.seed, epoch: variant as u64, index: sample as u64 };
+            let draw = Draw { seed: options.seed, epoch: variant as u64, index: place as u64 };
             let mut levels = vec![0; transform.output_len()];
             let steps = transform.render_described(&content, &key, draw, &mut levels)?;
             let [height, width] = transform.output_size();

@@ -83,7 +83,7 @@ pub struct PreviewArgs {
     /// Where to write the page
     #[arg(long, value_name = "SHEET.html")]
     pub out: PathBuf,
-    /// How many images, spread evenly
+    /// How many images: the first ones of a shuffled epoch
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub samples: usize,
     /// How often each one is transformed: as epochs 0, 1, 2 ... of a run would see it

@@ -22,7 +22,7 @@ pub enum Order {
 
 impl Order {
     /// The samples of an epoch, place by place: as many as the source has.
-    pub(super) fn samples(self, source: &dyn Source, seed: u64, epoch: u64, repeats: usize) -> Vec<u32> {
+    pub(crate) fn samples(self, source: &dyn Source, seed: u64, epoch: u64, repeats: usize) -> Vec<u32> {
         let mut random = Random::new(seed, epoch, 0, Purpose::Order);
         // As many as the repetition leaves room for.
         let places = source.len();
