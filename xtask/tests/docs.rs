@@ -9,6 +9,8 @@ use std::process::{Command, Output};
 const README: &str =
     "# Title\n\n<!-- generated: models columns=model,params -->\n<!-- /generated -->\n\nafter\n";
 const GUIDE: &str = "<!-- generated: parity -->\nstale\n<!-- /generated -->\n";
+const SCALING: &str =
+    "<!-- generated: scale-table where=kind:power columns=phi,macs_ratio -->\n<!-- /generated -->\n";
 
 fn docs(root: &Path, arguments: &[&str]) -> Output {
     let stand_in = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/efficientnet.sh");
@@ -25,6 +27,8 @@ fn tables_are_checked_then_written_then_up_to_date() {
     fs::create_dir_all(guide.parent().unwrap()).unwrap();
     fs::write(&readme, README).unwrap();
     fs::write(&guide, GUIDE).unwrap();
+    let scaling = root.path().join("docs/scaling.md");
+    fs::write(&scaling, SCALING).unwrap();
     fs::write(root.path().join("docs/parity.json"), r#"[{"model":"b0","max_abs":4.2e-6}]"#).unwrap();
 
     let check = docs(root.path(), &["--check"]);
@@ -41,6 +45,9 @@ fn tables_are_checked_then_written_then_up_to_date() {
     );
     let text = fs::read_to_string(&guide).unwrap();
     assert!(text.contains("| `b0` | 4.2e-6 |") && !text.contains("stale"), "{text}");
+
+    let text = fs::read_to_string(&scaling).unwrap();
+    assert!(text.contains("|---:|---:|\n| 1.0 | 2.57 |\n<!-- /generated -->"), "{text}");
 
     let check = docs(root.path(), &["--check"]);
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));

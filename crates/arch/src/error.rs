@@ -32,6 +32,12 @@ pub enum ArchError {
         /// What is allowed.
         range: &'static str,
     },
+    /// A count of the network does not fit 64 bits.
+    #[error("{name} is too large: its counts do not fit 64 bits; scale it less")]
+    TooLarge {
+        /// The network's name.
+        name: String,
+    },
 }
 
 fn suggestion(nearest: &[String]) -> String {

@@ -1,5 +1,7 @@
 //! A spec as the list of what is executed, in order, with shapes: the one walk that counting and naming share.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::{Activation, ArchSpec, Block, ConvUnit, Padding, Residual, SqueezeExcite};
@@ -62,8 +64,9 @@ pub struct Layer {
     pub live: u64,
 }
 
+/// Stops at `u64::MAX`, which [`crate::ArchSpec::count`] refuses.
 pub(crate) fn elements([c, h, w]: Shape) -> u64 {
-    c as u64 * h as u64 * w as u64
+    (c as u64).saturating_mul(h as u64).saturating_mul(w as u64)
 }
 
 /// Output size of a window of `kernel` at `stride` over `size` pixels.
@@ -77,8 +80,18 @@ pub(crate) fn output_size(size: usize, kernel: usize, stride: usize, padding: Pa
 impl ArchSpec {
     /// What is executed for one image of [`ArchSpec::resolution`], in order.
     pub fn layers(&self) -> Vec<Layer> {
+        self.walk(true)
+    }
+
+    /// The same without names, which take most of the time: for totals of many networks.
+    pub(crate) fn unnamed_layers(&self) -> Vec<Layer> {
+        self.walk(false)
+    }
+
+    fn walk(&self, named: bool) -> Vec<Layer> {
         let side = self.resolution();
         let mut walk = Walk {
+            named,
             padding: self.padding,
             activation: self.activation,
             layers: Vec::new(),
@@ -93,20 +106,22 @@ impl ArchSpec {
         for (s, stage) in self.stages.iter().enumerate() {
             walk.stage = Some(s);
             for (b, block) in stage.blocks.iter().enumerate() {
-                walk.block(&format!("stages.{s}.blocks.{b}"), block);
+                let path = walk.name(format_args!("stages.{s}.blocks.{b}"));
+                walk.block(&path, block);
             }
         }
         walk.stage = None;
         if let Some(head) = &self.head {
             walk.unit("head", head);
         }
-        walk.push("pool", LayerOp::GlobalPool, [walk.shape[0], 1, 1]);
-        walk.push("classifier", LayerOp::Linear, [self.num_classes, 1, 1]);
+        walk.push(format_args!("pool"), LayerOp::GlobalPool, [walk.shape[0], 1, 1]);
+        walk.push(format_args!("classifier"), LayerOp::Linear, [self.num_classes, 1, 1]);
         walk.layers
     }
 }
 
 struct Walk {
+    named: bool,
     padding: Padding,
     activation: Activation,
     layers: Vec<Layer>,
@@ -118,11 +133,16 @@ struct Walk {
 }
 
 impl Walk {
-    fn push(&mut self, name: impl Into<String>, op: LayerOp, output: Shape) {
+    fn name(&self, name: fmt::Arguments<'_>) -> String {
+        if self.named { name.to_string() } else { String::new() }
+    }
+
+    fn push(&mut self, name: fmt::Arguments<'_>, op: LayerOp, output: Shape) {
         let in_place = matches!(op, LayerOp::BatchNorm | LayerOp::Activation | LayerOp::Gate | LayerOp::Add);
         let own = if in_place { 0 } else { elements(self.shape) };
-        let live = own + elements(output) + self.held;
-        self.layers.push(Layer { name: name.into(), stage: self.stage, op, input: self.shape, output, live });
+        let live = own.saturating_add(elements(output)).saturating_add(self.held);
+        let name = self.name(name);
+        self.layers.push(Layer { name, stage: self.stage, op, input: self.shape, output, live });
         self.shape = output;
     }
 
@@ -134,16 +154,16 @@ impl Walk {
 
     fn max_pool(&mut self, name: &str, kernel: usize, stride: usize) {
         let output = self.window(self.shape[0], kernel, stride);
-        self.push(name, LayerOp::MaxPool { kernel, stride }, output);
+        self.push(format_args!("{name}"), LayerOp::MaxPool { kernel, stride }, output);
     }
 
     fn unit(&mut self, path: &str, unit: &ConvUnit) {
         let ConvUnit { kernel, stride, groups, .. } = *unit;
         let output = self.window(unit.out_channels, kernel, stride);
-        self.push(format!("{path}.conv"), LayerOp::Conv { kernel, stride, groups, bias: false }, output);
-        self.push(format!("{path}.bn"), LayerOp::BatchNorm, output);
+        self.push(format_args!("{path}.conv"), LayerOp::Conv { kernel, stride, groups, bias: false }, output);
+        self.push(format_args!("{path}.bn"), LayerOp::BatchNorm, output);
         if unit.act {
-            self.push(format!("{path}.{}", self.activation.word()), LayerOp::Activation, output);
+            self.push(format_args!("{path}.{}", self.activation.word()), LayerOp::Activation, output);
         }
     }
 
@@ -153,10 +173,14 @@ impl Walk {
         for (index, unit) in block.units.iter().enumerate() {
             // The first unit reads the very tensor that is kept.
             self.held = if index == 0 { 0 } else { kept };
-            self.unit(&format!("{path}.{}", unit.role), unit);
+            let unit_path = self.name(format_args!("{path}.{}", unit.role));
+            self.unit(&unit_path, unit);
             self.held = kept;
             match &block.se {
-                Some(se) if se.after == index => self.squeeze_excite(&format!("{path}.se"), se),
+                Some(se) if se.after == index => {
+                    let se_path = self.name(format_args!("{path}.se"));
+                    self.squeeze_excite(&se_path, se);
+                }
                 _ => {}
             }
         }
@@ -164,17 +188,18 @@ impl Walk {
             let main = self.shape;
             self.held = elements(main);
             self.shape = input;
-            self.unit(&format!("{path}.shortcut"), shortcut);
+            let shortcut_path = self.name(format_args!("{path}.shortcut"));
+            self.unit(&shortcut_path, shortcut);
             self.shape = main;
         }
         let output = self.shape;
         if block.residual != Residual::None {
             self.held = elements(output);
-            self.push(format!("{path}.add"), LayerOp::Add, output);
+            self.push(format_args!("{path}.add"), LayerOp::Add, output);
         }
         self.held = 0;
         if block.act_after_add {
-            self.push(format!("{path}.{}", self.activation.word()), LayerOp::Activation, output);
+            self.push(format_args!("{path}.{}", self.activation.word()), LayerOp::Activation, output);
         }
     }
 
@@ -182,15 +207,19 @@ impl Walk {
         let gated = self.shape;
         let conv = LayerOp::Conv { kernel: 1, stride: 1, groups: 1, bias: true };
         let kept = self.held;
-        self.push(format!("{path}.pool"), LayerOp::GlobalPool, [se.channels, 1, 1]);
-        self.held = kept + elements(gated);
-        self.push(format!("{path}.reduce"), conv, [se.squeezed, 1, 1]);
-        self.push(format!("{path}.{}", self.activation.word()), LayerOp::Activation, [se.squeezed, 1, 1]);
-        self.push(format!("{path}.expand"), conv, [se.channels, 1, 1]);
-        self.push(format!("{path}.sigmoid"), LayerOp::Activation, [se.channels, 1, 1]);
-        self.held = kept + se.channels as u64;
+        self.push(format_args!("{path}.pool"), LayerOp::GlobalPool, [se.channels, 1, 1]);
+        self.held = kept.saturating_add(elements(gated));
+        self.push(format_args!("{path}.reduce"), conv, [se.squeezed, 1, 1]);
+        self.push(
+            format_args!("{path}.{}", self.activation.word()),
+            LayerOp::Activation,
+            [se.squeezed, 1, 1],
+        );
+        self.push(format_args!("{path}.expand"), conv, [se.channels, 1, 1]);
+        self.push(format_args!("{path}.sigmoid"), LayerOp::Activation, [se.channels, 1, 1]);
+        self.held = kept.saturating_add(se.channels as u64);
         self.shape = gated;
-        self.push(format!("{path}.gate"), LayerOp::Gate, gated);
+        self.push(format_args!("{path}.gate"), LayerOp::Gate, gated);
         self.held = kept;
     }
 }

@@ -31,13 +31,13 @@ mod tensors;
 
 pub use baseline::{Baseline, Family, FilterRule, Rounding};
 pub use block_string::{BlockArgs, BlockKind, StrideNotation};
-pub use count::{Counts, LayerCounts, StageCounts};
+pub use count::{Counts, LayerCounts, StageCounts, Totals};
 pub use error::ArchError;
 pub use features::{FeatureInfo, Tap};
 pub use layer::{Layer, LayerOp, Shape};
 pub use named::{NamedModel, models};
 pub use rounding::{round_filters, round_repeats};
-pub use scale::Coefficients;
+pub use scale::{Coefficients, Realised, RealisedRow};
 pub use spec::{
     Activation, ArchSpec, BatchNorm, Block, ConvUnit, Padding, Residual, SqueezeExcite, Stage, Stem,
 };

@@ -32,6 +32,31 @@ impl Coefficients {
     }
 }
 
+/// What a baseline's numbers become at some coefficients. Two points of a search whose `Realised` are equal are the same
+/// network.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Realised {
+    /// Filters of the first convolution.
+    pub stem: usize,
+    /// One for each row of the baseline.
+    pub rows: Vec<RealisedRow>,
+    /// Filters of the last 1x1 convolution, where the family has one.
+    pub head: Option<usize>,
+    /// Side of the square input in pixels.
+    pub resolution: usize,
+}
+
+/// What a row of the baseline becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RealisedRow {
+    /// Number of blocks.
+    pub repeats: usize,
+    /// See [`BlockArgs::input_filters`].
+    pub input_filters: usize,
+    /// See [`BlockArgs::output_filters`].
+    pub output_filters: usize,
+}
+
 fn multiplier(what: &'static str, value: f64) -> Result<(), ArchError> {
     let inside = value > 0.0 && value <= 50.0; // false for NaN, too
     let error = || ArchError::OutOfRange { what, value: value.to_string(), range: "0 (not included) to 50" };
@@ -56,30 +81,21 @@ impl Baseline {
     /// # Errors
     /// [`ArchError::OutOfRange`] for a coefficient that no network can be built with.
     pub fn scaled(&self, coefficients: Coefficients, dropout: f64) -> Result<ArchSpec, ArchError> {
-        coefficients.check()?;
-        let filters = |n| self.filters(n, coefficients.width);
-        let stem = self.filters_by(self.stem_filters, self.stem_rule, coefficients.width);
-        let repeats: Vec<usize> =
-            (0..self.rows.len()).map(|row| self.repeats(row, coefficients.depth)).collect();
-        let mut drop_path = DropPath { rate: self.drop_path, block: 0, blocks: repeats.iter().sum() };
+        let Realised { stem, rows, head, .. } = self.realised(coefficients)?;
+        let blocks = rows.iter().map(|row| row.repeats).sum();
+        let mut drop_path = DropPath { rate: self.drop_path, block: 0, blocks };
 
         let mut channels = stem;
-        let mut stages = Vec::with_capacity(self.rows.len());
-        for (row, repeats) in self.rows.iter().zip(repeats) {
-            let args = BlockArgs {
-                repeats,
-                input_filters: filters(row.input_filters),
-                output_filters: filters(row.output_filters),
-                ..row.clone()
-            };
+        let mut stages = Vec::with_capacity(rows.len());
+        for (row, realised) in self.rows.iter().zip(rows) {
+            let RealisedRow { repeats, input_filters, output_filters } = realised;
+            let args = BlockArgs { repeats, input_filters, output_filters, ..row.clone() };
             let stage = build_stage(args, channels, &mut drop_path);
             channels = stage.blocks.last().map_or(channels, Block::out_channels);
             stages.push(stage);
         }
 
-        let head = self.head.map(|(n, rule)| {
-            conv("head", channels, self.filters_by(n, rule, coefficients.width), 1, 1, true)
-        });
+        let head = head.map(|filters| conv("head", channels, filters, 1, 1, true));
         Ok(ArchSpec {
             name: self.name.clone(),
             baseline: self.clone(),
@@ -96,6 +112,29 @@ impl Baseline {
             stages,
             head,
             dropout,
+        })
+    }
+
+    /// The numbers that scaling and rounding come to, without building the network.
+    ///
+    /// # Errors
+    /// [`ArchError::OutOfRange`] for a coefficient that no network can be built with.
+    pub fn realised(&self, coefficients: Coefficients) -> Result<Realised, ArchError> {
+        coefficients.check()?;
+        let Coefficients { width, depth, resolution } = coefficients;
+        let row = |(index, row): (usize, &BlockArgs)| RealisedRow {
+            repeats: self.repeats(index, depth),
+            input_filters: self.filters(row.input_filters, width),
+            output_filters: self.filters(row.output_filters, width),
+        };
+        let rows: Vec<RealisedRow> = self.rows.iter().enumerate().map(row).collect();
+        let blocks = rows.iter().map(|row| row.repeats).sum();
+        within("number of blocks", blocks, 1, 10_000, "1 to 10000")?;
+        Ok(Realised {
+            stem: self.filters_by(self.stem_filters, self.stem_rule, width),
+            rows,
+            head: self.head.map(|(filters, rule)| self.filters_by(filters, rule, width)),
+            resolution,
         })
     }
 
@@ -143,9 +182,13 @@ impl ArchSpec {
     /// # Errors
     /// [`ArchError::OutOfRange`] where no classifier or stem can be built.
     pub fn checked(self) -> Result<ArchSpec, ArchError> {
-        within("number of classes", self.num_classes, 1, 10_000_000, "1 to 10000000")?;
-        within("number of input channels", self.in_channels, 1, 4096, "1 to 4096")?;
+        self.check()?;
         Ok(self)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ArchError> {
+        within("number of classes", self.num_classes, 1, 10_000_000, "1 to 10000000")?;
+        within("number of input channels", self.in_channels, 1, 4096, "1 to 4096")
     }
 }
 

@@ -96,6 +96,17 @@ fn stages_add_up() {
     }
 }
 
+#[test]
+fn totals_are_the_counts_without_their_parts() {
+    for model in models() {
+        let (counts, totals) = (model.spec().count().unwrap(), model.spec().totals().unwrap());
+        let found = (totals.params, totals.macs, totals.macs_fvcore, totals.activations);
+        let wanted = (counts.params, counts.macs, counts.macs_fvcore, counts.activations);
+        assert_eq!(found, wanted, "{}", model.name);
+        assert_eq!(totals.peak_activation_bytes, counts.peak_activation_bytes, "{}", model.name);
+    }
+}
+
 /// Points of the reference's section 2.6 away from the published names, for three families.
 #[test]
 fn scaled_away_from_the_names() {

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use efficientnet_arch::{ArchError, ArchSpec, Coefficients, Residual, Tap, models};
+use efficientnet_arch::{ArchError, ArchSpec, Baseline, Coefficients, Residual, Tap, models};
 
 #[test]
 fn names_of_other_libraries() {
@@ -52,6 +52,39 @@ fn the_smallest_and_the_largest_network_can_be_counted() {
         assert!(model.spec().rescaled(small).unwrap().count().unwrap().params > 0);
         let large = Coefficients { width: 50.0, depth: 50.0, resolution: 8192 };
         assert!(model.spec().rescaled(large).unwrap().count().unwrap().macs > 1 << 40);
+    }
+}
+
+#[test]
+fn what_does_not_fit_64_bits_is_refused() {
+    let row = "r1_k9_s11_e99999_i99999_o99999".parse().unwrap();
+    let baseline = Baseline { name: "huge".into(), rows: vec![row], ..Baseline::efficientnet() };
+    let spec = baseline.scaled(Coefficients { width: 50.0, depth: 1.0, resolution: 8192 }, 0.0).unwrap();
+    let wanted = "huge is too large: its counts do not fit 64 bits; scale it less";
+    assert_eq!(spec.count().unwrap_err().to_string(), wanted);
+    assert_eq!(spec.totals().unwrap_err().to_string(), wanted);
+}
+
+#[test]
+fn a_network_of_too_many_blocks_or_none_is_refused() {
+    let rows = vec!["r99999_k3_s11_e1_i32_o16".parse().unwrap()];
+    for rows in [rows, Vec::new()] {
+        let error = Baseline { rows, ..Baseline::efficientnet() }.scaled(Coefficients::unscaled(224), 0.0);
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains("number of blocks is") && text.contains("1 to 10000"), "{text}");
+    }
+}
+
+#[test]
+fn realised_numbers_are_those_of_the_spec() {
+    for model in models() {
+        let spec = model.spec();
+        let realised = spec.baseline.realised(spec.coefficients).unwrap();
+        assert_eq!(realised.stem, spec.stem.conv.out_channels, "{}", model.name);
+        assert_eq!(realised.head, spec.head.as_ref().map(|head| head.out_channels), "{}", model.name);
+        let repeats: Vec<usize> = realised.rows.iter().map(|row| row.repeats).collect();
+        let built: Vec<usize> = spec.stages.iter().map(|stage| stage.blocks.len()).collect();
+        assert_eq!(repeats, built, "{}", model.name);
     }
 }
 

@@ -109,6 +109,18 @@ pub struct DeviceName {
     pub selector: Selector,
 }
 
+impl DeviceName {
+    /// Whether the device computes in the memory that our own data are in, so that nothing is gained by sending it fewer
+    /// bytes.
+    pub fn computes_in_host_memory(self) -> bool {
+        match self.backend {
+            Backend::Flex | Backend::NdArray | Backend::Cpu => true,
+            Backend::Tch => matches!(self.selector, Selector::Best | Selector::Cpu),
+            Backend::Wgpu | Backend::Vulkan | Backend::Cuda => false,
+        }
+    }
+}
+
 impl FromStr for DeviceName {
     type Err = BackendError;
 

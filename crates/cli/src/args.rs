@@ -1,8 +1,13 @@
 //! The command line.
 
+mod data;
+pub mod scale;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use data::{DataArgs, DataCommand, InspectArgs, SplitArgs};
 
 /// EfficientNet, MobileNet and ResNet on Burn: counts, weights, predictions, evaluation.
 #[derive(Debug, Parser)]
@@ -21,10 +26,14 @@ pub enum Command {
     Summary(SummaryArgs),
     /// Look into, convert, list and download weights
     Weights(WeightsArgs),
+    /// List, download, inspect and split data sets
+    Data(DataArgs),
     /// Name what is on a photograph, or compute the logits of an array
     Predict(PredictArgs),
     /// Top-1 and top-5 over a folder of labelled images
     Eval(EvalArgs),
+    /// Scale networks: the published tables, the phi of a network, the largest within a budget
+    Scale(scale::ScaleArgs),
     /// Time one network on one device (what `cargo xtask compare` runs)
     Measure(MeasureArgs),
 }
@@ -149,15 +158,24 @@ pub struct PredictArgs {
 pub struct EvalArgs {
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// A folder with one folder of images for each class
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
-    /// Folder names, one a line, line 1 is class 0 (default: ImageNet's ids where the folders have them, else sorted)
+    /// Labelled images: a folder of class folders, tar files, a CSV manifest, CIFAR or MNIST files, or `shapes`
+    #[arg(long, value_name = "DATA")]
+    pub data: String,
+    /// Class names, one a line, line 1 is class 0 (default: ImageNet's ids where the folders have them, else sorted)
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
     /// Take only this many images, spread evenly over the folder
     #[arg(long, value_name = "N", value_parser = positive)]
     pub limit: Option<usize>,
+    /// Leave out images that cannot be read, and list them
+    #[arg(long)]
+    pub skip_broken: bool,
+    /// Keep every prediction in this file, so that --resume can go on from there
+    #[arg(long, value_name = "RECORD.jsonl")]
+    pub out: Option<PathBuf>,
+    /// Go on with the record of an evaluation that was stopped
+    #[arg(long, requires = "out")]
+    pub resume: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

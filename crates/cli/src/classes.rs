@@ -1,8 +1,9 @@
 //! What the classes are called, and which folder holds which.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use efficientnet_data::{Folder, read_class_list};
+use efficientnet_data::{OpenOptions, Part, Source, read_class_list};
 
 use crate::error::CliError;
 
@@ -46,31 +47,33 @@ impl Classes {
     }
 }
 
-/// Opens a folder of class folders for a network of `classes` classes.
-pub fn folder(data: &Path, file: Option<&Path>, classes: usize) -> Result<Folder, CliError> {
-    let order = match file {
-        Some(path) => Some(read_class_list(path)?),
-        None => imagenet_order(data, classes),
+/// Opens labelled images for a network of `classes` classes.
+pub fn source(data: &str, file: Option<&Path>, classes: usize) -> Result<Arc<dyn Source>, CliError> {
+    let open = |classes| efficientnet_data::open(data, &OpenOptions { classes, part: Part::Test });
+    let source = match file {
+        Some(path) => open(Some(read_class_list(path)?))?,
+        None => {
+            let found = open(None)?;
+            match imagenet_order(found.classes(), classes) {
+                Some(order) => open(Some(order))?,
+                None => found,
+            }
+        }
     };
-    let folder = Folder::open(data, order.as_deref())?;
-    if folder.classes().len() != classes {
+    if source.classes().len() != classes {
         let sentence = format!(
-            "{} has {} classes, but the network has {classes}; give the network's class order with --classes FILE",
-            data.display(),
-            folder.classes().len()
+            "{data} has {} classes, but the network has {classes}; give the network's class order with --classes FILE",
+            source.classes().len()
         );
         return Err(CliError::Usage(sentence));
     }
-    Ok(folder)
+    Ok(source)
 }
 
-/// ImageNet's order, where the network has its classes and every folder bears one of its ids.
-fn imagenet_order(data: &Path, classes: usize) -> Option<Vec<String>> {
+/// ImageNet's order, where the network has its classes and every class found bears one of its ids.
+fn imagenet_order(found: &[String], classes: usize) -> Option<Vec<String>> {
     let ids: Vec<String> = imagenet().map(|(id, _)| id.to_string()).collect();
-    let mut folders =
-        std::fs::read_dir(data).ok()?.flatten().filter(|entry| entry.path().is_dir()).peekable();
-    folders.peek()?;
-    let known = folders.all(|entry| ids.iter().any(|id| entry.file_name().to_str() == Some(id)));
+    let known = found.iter().all(|name| ids.contains(name));
     (known && ids.len() == classes).then_some(ids)
 }
 
@@ -82,6 +85,14 @@ mod tests {
     fn imagenet_has_its_thousand_classes() {
         assert_eq!(imagenet().count(), 1000);
         assert_eq!(imagenet().next(), Some(("n01440764", "tench, Tinca tinca")));
+    }
+
+    #[test]
+    fn imagenet_is_known_by_its_ids() {
+        let found = ["n01440764".to_string(), "n15075141".to_string()];
+        assert_eq!(imagenet_order(&found, 1000).map(|order| order[999].clone()), Some(found[1].clone()));
+        assert_eq!(imagenet_order(&found, 2), None);
+        assert_eq!(imagenet_order(&["cat".to_string()], 1000), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use efficientnet_data::npy::NpyError;
+use efficientnet_data::{DownloadError, FetchError, SplitError};
 use efficientnet_model::ModelError;
 use efficientnet_weights::WeightsError;
 
@@ -74,7 +76,12 @@ usage!(
     efficientnet_backend::BackendError,
     efficientnet_data::ClassListError,
     efficientnet_data::FolderError,
-    efficientnet_data::ImageError
+    efficientnet_data::ImageError,
+    efficientnet_data::LoaderError,
+    efficientnet_data::ManifestError,
+    efficientnet_data::SourceError,
+    efficientnet_data::TransformError,
+    efficientnet_scaling::ScalingError
 );
 
 impl From<WeightsError> for CliError {
@@ -84,6 +91,35 @@ impl From<WeightsError> for CliError {
             WeightsError::Download { .. } | WeightsError::Tampered { .. } => Self::Failure(sentence),
             WeightsError::Io { action, .. } if action != "read" => Self::Failure(sentence),
             _ => Self::Usage(sentence),
+        }
+    }
+}
+
+impl From<NpyError> for CliError {
+    fn from(error: NpyError) -> Self {
+        match error {
+            NpyError::Write { .. } => Self::Failure(error.to_string()),
+            _ => Self::Usage(error.to_string()),
+        }
+    }
+}
+
+impl From<FetchError> for CliError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::ByHand { .. } | FetchError::Download(DownloadError::Different { .. }) => {
+                Self::Usage(error.to_string())
+            }
+            _ => Self::Failure(error.to_string()),
+        }
+    }
+}
+
+impl From<SplitError> for CliError {
+    fn from(error: SplitError) -> Self {
+        match error {
+            SplitError::Write { .. } => Self::Failure(error.to_string()),
+            _ => Self::Usage(error.to_string()),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! What the commands share: weights by file or name, images, a forward pass.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
+use efficientnet_data::npy::Array;
 use efficientnet_data::{Folder, ImageError, Transform};
 use efficientnet_model::Network;
 use efficientnet_weights::{LoadOptions, Weights, registry};
 
 use crate::commands;
 use crate::error::CliError;
-use crate::npy::Array;
 
 /// Weights with what they imply.
 pub struct Loaded {
@@ -64,10 +64,9 @@ pub fn batch<P: AsRef<Path> + Sync>(
 /// `count` images at even distances below a folder, again and again where it has fewer.
 pub fn images(folder: &Path, transform: &Transform, count: usize) -> Result<Vec<f32>, CliError> {
     let folder = Folder::open(folder, None)?;
-    let samples = folder.samples();
-    let step = (samples.len() / count).max(1);
-    let chosen = samples.iter().step_by(step).cycle().take(count);
-    let paths: Vec<&Path> = chosen.map(|sample| sample.path.as_path()).collect();
+    let step = (folder.len() / count).max(1);
+    let chosen = folder.samples().step_by(step).cycle().take(count);
+    let paths: Vec<PathBuf> = chosen.map(|sample| sample.path).collect();
     let (values, results) = batch(&paths, transform);
     results.into_iter().collect::<Result<Vec<()>, _>>()?;
     Ok(values)

@@ -9,7 +9,6 @@ mod commands;
 mod error;
 mod interrupt;
 mod loading;
-mod npy;
 mod output;
 
 use std::process::ExitCode;
@@ -25,8 +24,10 @@ fn main() -> ExitCode {
         Command::Models(args) => commands::models::run(&args),
         Command::Summary(args) => commands::summary::run(&args),
         Command::Weights(args) => commands::weights::run(&args),
+        Command::Data(args) => commands::data::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Scale(args) => commands::scale::run(&args),
         Command::Measure(args) => commands::measure::run(&args),
     };
     match outcome {

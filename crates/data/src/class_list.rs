@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use crate::atomic;
+
 /// Why a file is no list of classes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -42,6 +44,22 @@ pub enum ClassListError {
         /// The name.
         name: String,
     },
+    /// The file could not be written.
+    #[error("{path} cannot be written: {source}; check the folder and its permissions", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A name that would not be read back as it is.
+    #[error(
+        "the class name {name:?} cannot stand in a class list; rename it, without line breaks and spaces around it"
+    )]
+    Unwritable {
+        /// The name.
+        name: String,
+    },
 }
 
 /// Reads a list of classes: one name a line, line 1 is class 0. Spaces around a name and empty lines at the end do not
@@ -70,4 +88,27 @@ pub fn read_class_list(path: impl AsRef<Path>) -> Result<Vec<String>, ClassListE
         return Err(ClassListError::NoClass { path: path.to_path_buf() });
     }
     Ok(names)
+}
+
+/// Writes a list of classes that [`read_class_list`] reads back; an old file stays until the new one is complete.
+///
+/// # Errors
+/// [`ClassListError`] for a file that cannot be written, no names, a name twice, or one that would be read as another.
+pub fn write_class_list(path: impl AsRef<Path>, names: &[String]) -> Result<(), ClassListError> {
+    let path = path.as_ref();
+    if names.is_empty() {
+        return Err(ClassListError::NoClass { path: path.to_path_buf() });
+    }
+    let mut first_lines = HashMap::new();
+    for (index, name) in names.iter().enumerate() {
+        if name.trim() != name || name.is_empty() || name.contains('\n') || name.starts_with('\u{feff}') {
+            return Err(ClassListError::Unwritable { name: name.clone() });
+        }
+        if let Some(first) = first_lines.insert(name, index + 1) {
+            let (path, name) = (path.to_path_buf(), name.clone());
+            return Err(ClassListError::Repeated { path, line: index + 1, first, name });
+        }
+    }
+    let write = |out: &mut dyn io::Write| names.iter().try_for_each(|name| writeln!(out, "{name}"));
+    atomic::write(path, write).map_err(|source| ClassListError::Write { path: path.to_path_buf(), source })
 }

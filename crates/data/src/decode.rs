@@ -11,6 +11,7 @@
 
 mod jpeg;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -20,6 +21,9 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Pixel}
 
 use crate::error::ImageError;
 use crate::image::RgbImage8;
+use crate::resample::Part;
+
+pub(crate) use jpeg::{Area, FULL};
 
 /// The longest side accepted, in pixels.
 pub const MAX_SIDE: usize = 30_000;
@@ -33,11 +37,15 @@ pub const MAX_FILE_BYTES: u64 = 1 << 30;
 pub struct DecodeOptions {
     /// Turn the image as its EXIF orientation says.
     pub exif: bool,
+    /// In a [`Transform`](crate::Transform) that begins with a resize, or a crop and a resize: where a JPEG has twice the
+    /// pixels that are asked for along both sides, or four or eight times, decode it at a half, a quarter or an eighth of
+    /// its size. Much faster for large photographs, but no longer the reference's pixels.
+    pub scaled: bool,
 }
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { exif: true }
+        Self { exif: true, scaled: false }
     }
 }
 
@@ -73,19 +81,81 @@ impl DecodeOptions {
     /// # Errors
     /// As [`decode()`].
     pub fn decode_bytes(&self, bytes: &[u8], name: &str) -> Result<RgbImage8, ImageError> {
+        Encoded::open(*self, bytes, name)?.decode_all()
+    }
+}
+
+/// An image file whose size is known, and whose pixels are decoded when it is known which.
+pub(crate) struct Encoded<'a> {
+    name: &'a str,
+    format: ImageFormat,
+    content: Decoding<'a>,
+}
+
+enum Decoding<'a> {
+    /// Decoded part by part.
+    Jpeg(jpeg::Jpeg<'a>),
+    /// Everything else is decoded at once.
+    Done(RgbImage8),
+}
+
+impl<'a> Encoded<'a> {
+    /// Reads the header; `name` is what errors call the file.
+    pub fn open(options: DecodeOptions, bytes: &'a [u8], name: &'a str) -> Result<Self, ImageError> {
         if bytes.is_empty() {
             return Err(ImageError::Empty { name: name.to_string() });
         }
         let format = image::guess_format(bytes);
         let format = format.map_err(|_| ImageError::NotAnImage { name: name.to_string() })?;
-        let decoded = match format {
-            ImageFormat::Jpeg => jpeg::decode(bytes, self.exif),
-            _ => other(bytes, format, self.exif),
+        let content = match format {
+            ImageFormat::Jpeg => jpeg::Jpeg::open(bytes, options.exif).map(Decoding::Jpeg),
+            _ => other(bytes, format, options.exif).map(Decoding::Done),
         };
-        let image = decoded.map_err(|failure| failure.named(name, format))?;
-        let (width, height) = (image.width() as usize, image.height() as usize);
-        let image = RgbImage8::new(width, height, rgb8(image));
-        image.ok_or_else(|| Failure::Damaged("it has no pixels".to_string()).named(name, format))
+        Ok(Self { name, format, content: content.map_err(|failure| failure.named(name, format))? })
+    }
+
+    /// Width and height, turned, at `scale` eighths; less than all of them where it [is scalable](Encoded::is_scalable).
+    pub fn size(&self, scale: usize) -> (usize, usize) {
+        match &self.content {
+            Decoding::Jpeg(jpeg) => jpeg.size(scale),
+            Decoding::Done(image) => (image.width(), image.height()),
+        }
+    }
+
+    /// Whether it can be decoded at another size.
+    pub fn is_scalable(&self) -> bool {
+        matches!(&self.content, Decoding::Jpeg(jpeg) if jpeg.is_scalable())
+    }
+
+    /// A part of the image at `scale` eighths, in which all of `area` lies.
+    pub fn decode(&self, scale: usize, area: &Area) -> Result<Part<'_>, ImageError> {
+        let Area { columns, rows } = area.clone();
+        let jpeg = match &self.content {
+            Decoding::Jpeg(jpeg) => jpeg,
+            Decoding::Done(image) => {
+                let whole = Part::whole(image);
+                let is_all = whole.columns == columns && whole.rows == rows;
+                return Ok(if is_all { whole } else { whole.part(&columns, &rows) });
+            }
+        };
+        let pixels = if columns.is_empty() || rows.is_empty() {
+            // Nothing of it is seen, but if it is damaged, that is.
+            jpeg.decode(FULL, &jpeg.area()).map(|_| Vec::new())
+        } else {
+            jpeg.decode(scale, area).map(RgbImage8::into_pixels)
+        };
+        let pixels = pixels.map_err(|failure| failure.named(self.name, self.format))?;
+        Ok(Part { columns, rows, pixels: Cow::Owned(pixels) })
+    }
+
+    /// The whole image.
+    pub fn decode_all(self) -> Result<RgbImage8, ImageError> {
+        match self.content {
+            Decoding::Jpeg(jpeg) => {
+                jpeg.decode(FULL, &jpeg.area()).map_err(|failure| failure.named(self.name, self.format))
+            }
+            Decoding::Done(image) => Ok(image),
+        }
     }
 }
 
@@ -123,6 +193,11 @@ fn one_line(error: &dyn std::fmt::Display) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_string()
 }
 
+/// The format that a file's content begins with, where it is one that is read.
+pub(crate) fn format_of(bytes: &[u8]) -> Option<&'static str> {
+    image::guess_format(bytes).ok().map(format_name)
+}
+
 fn format_name(format: ImageFormat) -> &'static str {
     match format {
         ImageFormat::Jpeg => "JPEG",
@@ -135,7 +210,8 @@ fn format_name(format: ImageFormat) -> &'static str {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
+/// A file's bytes, unless there are more than [`MAX_FILE_BYTES`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     let name = || path.display().to_string();
     let unreadable = |source| ImageError::Read { name: name(), source };
     let file = File::open(path).map_err(unreadable)?;
@@ -163,7 +239,7 @@ fn check_size(width: u64, height: u64) -> Result<(), Failure> {
 }
 
 /// Everything but JPEG.
-fn other(bytes: &[u8], format: ImageFormat, exif: bool) -> Result<DynamicImage, Failure> {
+fn other(bytes: &[u8], format: ImageFormat, exif: bool) -> Result<RgbImage8, Failure> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_PIXELS as u64 * 8 * 3 / 2);
@@ -177,7 +253,8 @@ fn other(bytes: &[u8], format: ImageFormat, exif: bool) -> Result<DynamicImage, 
     if let Some(orientation) = orientation {
         image.apply_orientation(orientation);
     }
-    Ok(image)
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    RgbImage8::new(width, height, rgb8(image)).ok_or_else(|| Failure::Damaged("it has no pixels".to_string()))
 }
 
 /// `[height, width, 3]` bytes: grey is repeated, alpha dropped, of 16 bits the upper 8 kept.

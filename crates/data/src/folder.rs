@@ -4,18 +4,29 @@
 //! image where its extension is one of `EXTENSIONS`, or where it has none at all; a text file beside the images does
 //! not. What a file really is shows when it is decoded, which goes by content. Names that begin with a dot are ignored.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
+
+use crate::decode;
+use crate::source::{Content, Names, Source, SourceError};
 
 /// The extensions of image files, in any case.
 const EXTENSIONS: [&str; 10] = ["bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
-/// Images with their classes, in a fixed order.
+/// Images with their classes, in a fixed order: by class, then by path.
+///
+/// An image takes 12 bytes and the length of its path below the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
+    dir: PathBuf,
     classes: Vec<String>,
-    samples: Vec<Sample>,
+    /// Paths below `dir`, with `/`.
+    keys: Names,
+    /// The class of each.
+    labels: Vec<u32>,
 }
 
 /// An image with its class.
@@ -65,6 +76,18 @@ pub enum FolderError {
         /// Its first name.
         first: String,
     },
+    /// A name that is no text: keys of samples are written into files.
+    #[error("{path} has a name that is not UTF-8; rename it", path = path.display())]
+    NotUtf8 {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A link to a folder that it lies in.
+    #[error("{path} is a link to a folder above it, so the images would have no end; remove it", path = path.display())]
+    Circle {
+        /// The link.
+        path: PathBuf,
+    },
 }
 
 impl Folder {
@@ -78,33 +101,31 @@ impl Folder {
     /// [`FolderError`]
     pub fn open(dir: impl AsRef<Path>, class_order: Option<&[String]>) -> Result<Self, FolderError> {
         let dir = dir.as_ref();
-        let found: Vec<(String, PathBuf)> = list(dir)?
-            .into_iter()
-            .filter(|path| path.is_dir())
-            .map(|path| (file_name(&path), path))
-            .collect();
-        if found.is_empty() {
-            return Err(FolderError::NoClass { path: dir.to_path_buf() });
-        }
+        let mut found = class_folders(dir)?;
         let classes = match class_order {
             Some(order) => order.to_vec(),
             None => found.iter().map(|(name, _)| name.clone()).collect(),
         };
         let indices: HashMap<&str, usize> =
             classes.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
-        let mut samples = Vec::new();
-        for (name, path) in found {
-            let Some(&class) = indices.get(name.as_str()) else {
-                let first = classes.first().cloned().unwrap_or_default();
-                return Err(FolderError::UnknownClass { path, classes: classes.len(), first });
-            };
-            add_images(&path, class, &mut samples)?;
+        if let Some((_, path)) = found.iter().find(|(name, _)| !indices.contains_key(name.as_str())) {
+            let first = classes.first().cloned().unwrap_or_default();
+            return Err(FolderError::UnknownClass { path: path.clone(), classes: classes.len(), first });
         }
-        if samples.is_empty() {
+        found.sort_by_key(|(name, _)| indices.get(name.as_str()));
+
+        let mut walk = Walk::default();
+        let mut labels = Vec::new();
+        for (name, path) in found {
+            walk.add_images(&path, &name)?;
+            labels.resize(walk.keys.len(), indices.get(name.as_str()).map_or(0, |class| *class as u32));
+        }
+        if labels.is_empty() {
             return Err(FolderError::NoImage { path: dir.to_path_buf() });
         }
-        samples.sort_by(|a, b| (a.class, &a.path).cmp(&(b.class, &b.path)));
-        Ok(Self { classes, samples })
+        walk.keys.shrink();
+        labels.shrink_to_fit();
+        Ok(Self { dir: dir.to_path_buf(), classes, keys: walk.keys, labels })
     }
 
     /// The names of the classes; a sample's class is an index into them.
@@ -113,46 +134,139 @@ impl Folder {
     }
 
     /// The images, by class and then by path.
-    pub fn samples(&self) -> &[Sample] {
-        &self.samples
+    pub fn samples(&self) -> impl ExactSizeIterator<Item = Sample> + Clone {
+        (0..self.labels.len()).map(|index| self.sample(index))
+    }
+
+    /// One of the images.
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    pub fn sample(&self, index: usize) -> Sample {
+        Sample { path: self.dir.join(self.keys.get(index)), class: self.labels[index] as usize }
     }
 
     /// How many images there are; never 0.
     #[expect(clippy::len_without_is_empty, reason = "a folder without images does not open")]
     pub fn len(&self) -> usize {
-        self.samples.len()
+        self.labels.len()
     }
 }
 
-/// Adds the images below `dir`, at any depth.
-fn add_images(dir: &Path, class: usize, samples: &mut Vec<Sample>) -> Result<(), FolderError> {
-    for path in list(dir)? {
-        if path.is_dir() {
-            add_images(&path, class, samples)?;
-        } else if is_named_like_an_image(&path) {
-            samples.push(Sample { path, class });
-        }
+impl Source for Folder {
+    fn len(&self) -> usize {
+        self.labels.len()
     }
-    Ok(())
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn class(&self, index: usize) -> usize {
+        self.labels[index] as usize
+    }
+
+    fn key(&self, index: usize) -> Cow<'_, str> {
+        Cow::Borrowed(self.keys.get(index))
+    }
+
+    fn read(&self, index: usize) -> Result<Content, SourceError> {
+        Ok(Content::File(decode::read(&self.sample(index).path)?))
+    }
+}
+
+/// The folders in `dir` by name, without hidden ones.
+fn class_folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, FolderError> {
+    let mut folders = Vec::new();
+    for entry in list(dir)?.into_iter().filter(Entry::is_dir) {
+        let path = dir.join(&entry.name);
+        folders.push((entry.into_text(dir)?, path));
+    }
+    if folders.is_empty() { Err(FolderError::NoClass { path: dir.to_path_buf() }) } else { Ok(folders) }
+}
+
+/// Gathers the keys of images.
+#[derive(Default)]
+struct Walk {
+    keys: Names,
+    /// The real paths behind the links that were followed to here.
+    links: Vec<PathBuf>,
+}
+
+impl Walk {
+    /// Adds the images below `dir`, at any depth; `key` is the folder's.
+    fn add_images(&mut self, dir: &Path, key: &str) -> Result<(), FolderError> {
+        for entry in list(dir)? {
+            let (is_dir, is_link) = (entry.is_dir(), entry.link.is_some());
+            if !is_dir && !is_named_like_an_image(Path::new(&entry.name)) {
+                continue;
+            }
+            let path = dir.join(&entry.name);
+            let key = format!("{key}/{}", entry.into_text(dir)?);
+            match (is_dir, is_link) {
+                (false, _) => self.keys.push(&key),
+                (true, false) => self.add_images(&path, &key)?,
+                (true, true) => self.follow(dir, &path, &key)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the images behind a link in `dir`.
+    fn follow(&mut self, dir: &Path, link: &Path, key: &str) -> Result<(), FolderError> {
+        let real = |path: &Path| {
+            fs::canonicalize(path).map_err(|source| FolderError::Read { path: path.to_path_buf(), source })
+        };
+        let target = real(link)?;
+        if real(dir)?.starts_with(&target) || self.links.contains(&target) {
+            return Err(FolderError::Circle { path: link.to_path_buf() });
+        }
+        self.links.push(target);
+        let added = self.add_images(link, key);
+        self.links.pop();
+        added
+    }
+}
+
+/// What a folder lists.
+struct Entry {
+    name: OsString,
+    is_dir: bool,
+    /// Of a link, whether it leads to a folder.
+    link: Option<bool>,
+}
+
+impl Entry {
+    fn new(entry: &fs::DirEntry) -> io::Result<Self> {
+        // The listing says of most files what they are; only behind a link is a question of its own.
+        let kind = entry.file_type()?;
+        let link = kind.is_symlink().then(|| entry.path().is_dir());
+        Ok(Self { name: entry.file_name(), is_dir: kind.is_dir(), link })
+    }
+
+    fn is_dir(&self) -> bool {
+        self.link.unwrap_or(self.is_dir)
+    }
+
+    fn into_text(self, dir: &Path) -> Result<String, FolderError> {
+        self.name.into_string().map_err(|name| FolderError::NotUtf8 { path: dir.join(name) })
+    }
 }
 
 /// The entries of a folder by name, without hidden ones.
-fn list(dir: &Path) -> Result<Vec<PathBuf>, FolderError> {
-    let read = || -> io::Result<Vec<PathBuf>> {
-        fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect()
+fn list(dir: &Path) -> Result<Vec<Entry>, FolderError> {
+    let read = || -> io::Result<Vec<Entry>> {
+        fs::read_dir(dir)?.map(|entry| entry.and_then(|entry| Entry::new(&entry))).collect()
     };
-    let mut paths = read().map_err(|source| FolderError::Read { path: dir.to_path_buf(), source })?;
-    paths.retain(|path| !file_name(path).starts_with('.'));
-    paths.sort();
-    Ok(paths)
+    let mut entries = read().map_err(|source| FolderError::Read { path: dir.to_path_buf(), source })?;
+    entries.retain(|entry| !entry.name.as_encoded_bytes().starts_with(b"."));
+    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
 }
 
-fn is_named_like_an_image(path: &Path) -> bool {
+/// Whether a file counts as an image by its name.
+pub fn is_named_like_an_image(path: &Path) -> bool {
     let Some(extension) = path.extension() else { return true };
     let extension = extension.to_string_lossy().to_ascii_lowercase();
     EXTENSIONS.contains(&extension.as_str())
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -23,32 +23,55 @@
 //! a hundred ImageNet photographs; `tests/` holds every operation and every kind of file to that.
 //! `scripts/fixtures/preprocessing.py` made the reference.
 
+mod atomic;
 mod augment;
 mod class_list;
 mod decode;
 mod error;
+mod fetch;
 mod folder;
 mod geometry;
 mod image;
+pub mod inspect;
+mod loader;
+pub mod manifest;
 mod mix;
 mod normalize;
+pub mod npy;
+mod preview;
 mod random;
 mod random_crop;
 mod resample;
 mod source;
+mod split;
 mod syntax;
+#[cfg(feature = "burn")]
+mod tensor;
 mod transform;
 
 pub use augment::{Augmentation, Canvas, Distance, Fill, Sampling};
-pub use class_list::{ClassListError, read_class_list};
+pub use class_list::{ClassListError, read_class_list, write_class_list};
 pub use decode::{DecodeOptions, MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_bytes};
+pub use efficientnet_download::DownloadError;
 pub use error::ImageError;
+pub use fetch::{FetchError, FetchOptions, FetchedSplit, Progress, dataset_dir, fetch};
 pub use folder::{Folder, FolderError, Sample};
 pub use image::RgbImage8;
+pub use loader::{
+    Batch, Epoch, LastBatch, Loader, LoaderError, LoaderOptions, OnError, Order, Position, Shard, Skipped,
+};
+pub use manifest::{Manifest, ManifestError};
 pub use mix::Mix;
 pub use normalize::Normalization;
+pub use preview::{PreviewOptions, preview};
 pub use random::{Purpose, Random};
 pub use resample::Interpolation;
-pub use source::{Content, Source, SourceError, Subset};
+pub use source::{
+    Content, CsvError, CsvManifest, EntryError, LabelError, OpenOptions, Part, RecordError, Records, Shapes,
+    ShapesError, Source, SourceError, Subset, TarError, TarShards, open, open_path,
+};
+pub use split::{MINIVAL, Split, SplitError, TRAIN};
 pub use syntax::TransformError;
+#[cfg(feature = "burn")]
+pub use tensor::NormalizeOn;
 pub use transform::{CropMode, Draw, Op, Transform};

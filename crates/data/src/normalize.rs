@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use pulp::{Arch, Simd, WithSimd};
+
 /// The mean and standard deviation of a normalisation, by name where there is one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Normalization {
@@ -101,14 +103,90 @@ impl Normalization {
         }
     }
 
+    /// The levels `[height, width, 3]` of normalised values `[3, height, width]`, rounded and cut to 0 to 255.
+    pub(crate) fn levels(&self, values: &[f32]) -> Vec<u8> {
+        let plane = values.len() / 3;
+        let level = |index: usize| {
+            let (pixel, channel) = (index / 3, index % 3);
+            let value = values[channel * plane + pixel] * self.std()[channel] + self.mean()[channel];
+            (value * 255.0).round() as u8
+        };
+        (0..values.len()).map(level).collect()
+    }
+
     /// Normalises `[height, width, 3]` levels to `[3, height, width]` values.
-    pub(crate) fn apply(&self, levels: &[u8], values: &mut [f32]) {
+    ///
+    /// # Panics
+    /// If there are not as many values as levels.
+    pub fn apply(&self, levels: &[u8], values: &mut [f32]) {
+        assert_eq!(levels.len(), values.len(), "as many values as levels are needed");
         let plane = levels.len() / 3;
-        for (channel, plane) in values.chunks_exact_mut(plane).enumerate() {
-            let table: [f32; 256] = std::array::from_fn(|level| self.value(level as u8, channel));
-            for (value, pixel) in plane.iter_mut().zip(levels.chunks_exact(3)) {
-                *value = table[usize::from(pixel[channel])];
+        for (channel, plane) in values.chunks_exact_mut(plane.max(1)).enumerate() {
+            Arch::new().dispatch(Apply { normalization: self, channel, levels, values: plane });
+        }
+    }
+
+    /// [`Normalization::value`] with multiplications alone, where that is equal in every bit for all levels.
+    #[inline(always)]
+    fn linear(&self, channel: usize) -> Option<Linear> {
+        let linear = match self {
+            Self::Raw | Self::TfLite | Self::AutoMl => return None,
+            _ => Linear::new(self.mean()[channel], self.std()[channel]),
+        };
+        let is_equal = |level: u8| linear.value(level).to_bits() == self.value(level, channel).to_bits();
+        (0..=u8::MAX).all(is_equal).then_some(linear)
+    }
+}
+
+/// `(level / 255 - mean) / std` without a division: each quotient is a product, corrected by what it misses.
+#[derive(Clone, Copy)]
+struct Linear {
+    mean: f32,
+    std: f32,
+    by_std: f32,
+}
+
+impl Linear {
+    fn new(mean: f32, std: f32) -> Self {
+        Self { mean, std, by_std: 1.0 / std }
+    }
+
+    #[inline(always)]
+    fn value(self, level: u8) -> f32 {
+        let quotient = |above: f32, below: f32, inverse: f32| {
+            let near = above * inverse;
+            (-near).mul_add(below, above).mul_add(inverse, near)
+        };
+        quotient(quotient(level.into(), 255.0, 1.0 / 255.0) - self.mean, self.std, self.by_std)
+    }
+}
+
+/// One channel, compiled for the vectors of the processor that it runs on.
+struct Apply<'a> {
+    normalization: &'a Normalization,
+    channel: usize,
+    levels: &'a [u8],
+    values: &'a mut [f32],
+}
+
+impl WithSimd for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { normalization, channel, levels, values } = self;
+        let pixels = levels.as_chunks::<3>().0;
+        // Processors without vectors of floats have no fused multiplication, either, and would take long.
+        let linear = if S::F32_LANES > 1 { normalization.linear(channel) } else { None };
+        if let Some(linear) = linear {
+            for (value, pixel) in values.iter_mut().zip(pixels) {
+                *value = linear.value(pixel[channel]);
             }
+            return;
+        }
+        let table: [f32; 256] = std::array::from_fn(|level| normalization.value(level as u8, channel));
+        for (value, pixel) in values.iter_mut().zip(pixels) {
+            *value = table[usize::from(pixel[channel])];
         }
     }
 }
@@ -158,6 +236,16 @@ mod tests {
         }
         assert_eq!(Normalization::named("tpu"), Some(Normalization::ImageNet));
         assert_eq!(Normalization::named("none"), None);
+    }
+
+    #[test]
+    fn levels_come_back() {
+        let levels: Vec<u8> = (0..=254).collect();
+        for named in Normalization::NAMED {
+            let mut values = vec![0.0; levels.len()];
+            named.apply(&levels, &mut values);
+            assert_eq!(named.levels(&values), levels, "{named}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum Purpose {
     Image = 2,
     /// MixUp and CutMix of one batch; the index is the batch's place in the epoch.
     Batch = 3,
-    /// Which samples a split takes; the index is the class.
+    /// Which samples a split takes; the index is the first 64 bits of the SHA-256 of the sample's key.
     Split = 4,
     /// A picture of the built-in data set; the index is the sample.
     Picture = 5,

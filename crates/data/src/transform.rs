@@ -5,6 +5,7 @@
 mod apply;
 mod arguments;
 mod check;
+mod cut;
 mod op;
 mod print;
 mod published;
@@ -87,7 +88,7 @@ impl Transform {
 
     /// The operations in their order, from `decode` to `normalize` and those on batches.
     pub fn ops(&self) -> Vec<Op> {
-        let decode = Op::Decode { exif: self.options.exif };
+        let decode = Op::Decode { exif: self.options.exif, scaled: self.options.scaled };
         let normalize = Op::Normalize(self.normalization);
         std::iter::once(decode)
             .chain(self.per_image.iter().copied())
@@ -161,7 +162,7 @@ fn parse(text: &str) -> Result<Transform, syntax::Problem> {
     };
     for op in ops {
         match op {
-            Op::Decode { exif } => transform.options.exif = exif,
+            Op::Decode { exif, scaled } => transform.options = DecodeOptions { exif, scaled },
             Op::Normalize(normalization) => transform.normalization = normalization,
             op if op.is_batch() => transform.per_batch.push(op),
             op => transform.per_image.push(op),

@@ -103,16 +103,10 @@ fn mixing() -> impl Strategy<Value = Vec<Op>> {
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let augmentations = || prop::collection::vec(augmentation(), 0..3);
-    (any::<bool>(), augmentations(), sizing(), augmentations(), normalization(), mixing()).prop_map(
-        |(exif, before, sizing, after, normalization, mixing)| {
-            let parts = [
-                vec![Op::Decode { exif }],
-                before,
-                sizing,
-                after,
-                vec![Op::Normalize(normalization)],
-                mixing,
-            ];
+    let decode = (any::<bool>(), any::<bool>()).prop_map(|(exif, scaled)| Op::Decode { exif, scaled });
+    (decode, augmentations(), sizing(), augmentations(), normalization(), mixing()).prop_map(
+        |(decode, before, sizing, after, normalization, mixing)| {
+            let parts = [vec![decode], before, sizing, after, vec![Op::Normalize(normalization)], mixing];
             parts.concat()
         },
     )

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use efficientnet_download::io_reason;
 use thiserror::Error;
 
 /// How many names a sentence lists before it only counts.
@@ -12,7 +13,7 @@ const LISTED: usize = 8;
 #[non_exhaustive]
 pub enum WeightsError {
     /// The operating system refused.
-    #[error("{} cannot be {action}: {}", .path.display(), reason(.source))]
+    #[error("{} cannot be {action}: {}", .path.display(), io_reason(.source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -227,17 +228,6 @@ fn list(items: &[impl fmt::Display]) -> String {
     match items.len() - shown.len() {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-/// The operating system's reason without its number.
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file or folder".to_string(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_string(),
-        io::ErrorKind::IsADirectory => "it is a folder".to_string(),
-        io::ErrorKind::StorageFull => "the disk is full".to_string(),
-        _ => error.to_string(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! What can stand between markers: tables made of lists of JSON objects.
 //!
 //! - `models`: what `efficientnet models --json` prints;
+//! - `scale-table` and `scale-paper`: what `efficientnet scale table --json` and `efficientnet scale paper --json` print;
 //! - `parity`: the file `docs/parity.json`.
 //!
-//! Both take `columns=a,b` (which fields, in which order; otherwise all plain ones of the first object) and
+//! All take `columns=a,b` (which fields, in which order; otherwise all plain ones of the first object) and
 //! `where=field:value` (only these objects).
 
 use std::collections::HashMap;
@@ -43,28 +44,33 @@ impl Sources {
 
     fn read(&self, name: &str) -> Result<Value> {
         match name {
-            "models" => {
-                let system = System::here();
-                let built = build::build(&[], false, "release", &system)?;
-                let mut command = built.command(&system);
-                let captured = process::capture(command.args(["models", "--json"]), None)?;
-                serde_json::from_str(&captured.stdout).map_err(|error| {
-                    Error::failure(format!(
-                        "`efficientnet models --json` printed no JSON ({error}): {}",
-                        captured.stderr.trim()
-                    ))
-                })
-            }
+            "models" => printed(&["models", "--json"]),
+            "scale-table" => printed(&["scale", "table", "--json"]),
+            "scale-paper" => printed(&["scale", "paper", "--json"]),
             "parity" => {
                 let path = self.root.join("docs").join("parity.json");
                 let text = fs::read_to_string(&path).doing(|| "cannot read docs/parity.json".into())?;
                 serde_json::from_str(&text).doing(|| "docs/parity.json is no JSON".into())
             }
-            other => {
-                Err(Error::usage(format!("nothing makes a part called `{other}`: there are models, parity")))
-            }
+            other => Err(Error::usage(format!(
+                "nothing makes a part called `{other}`: there are models, scale-table, scale-paper, parity"
+            ))),
         }
     }
+}
+
+/// What the `efficientnet` command prints, built first where it is not.
+fn printed(arguments: &[&str]) -> Result<Value> {
+    let system = System::here();
+    let built = build::build(&[], false, "release", &system)?;
+    let captured = process::capture(built.command(&system).args(arguments), None)?;
+    serde_json::from_str(&captured.stdout).map_err(|error| {
+        Error::failure(format!(
+            "`efficientnet {}` printed no JSON ({error}): {}",
+            arguments.join(" "),
+            captured.stderr.trim()
+        ))
+    })
 }
 
 /// The list itself, or the only list inside an object, or what an object keeps under the networks' names.
@@ -162,6 +168,17 @@ fn heading(column: &str) -> String {
         "top5" => "Top-5 %".to_string(),
         "max_abs" => "Largest difference".to_string(),
         "max_rel" => "Relative".to_string(),
+        "phi" => "phi".to_string(),
+        "phi_depth" => "phi of d".to_string(),
+        "phi_width" => "phi of w".to_string(),
+        "phi_resolution" => "phi of r".to_string(),
+        "phi_macs" => "log2 of the cost".to_string(),
+        "phi_fit" => "Best phi".to_string(),
+        "nominal_ratio" => "Nominal cost".to_string(),
+        "macs_ratio" => "Realised cost".to_string(),
+        "paper_gmacs" => "Paper's 10^9 MACs".to_string(),
+        "paper_mparams" => "Paper's 10^6 parameters".to_string(),
+        "macs_delta_percent" | "params_delta_percent" => "Delta %".to_string(),
         other => {
             let words = other.replace('_', " ");
             let mut letters = words.chars();
@@ -177,10 +194,14 @@ fn cell(column: &str, value: &Value) -> String {
                 grouped(whole)
             }
             (Some(whole), _) => whole.to_string(),
+            (None, Some(part)) if column.starts_with("phi_") || column.ends_with("_ratio") => {
+                format!("{part:.2}")
+            }
             (None, Some(part)) if part != 0.0 && part.abs() < 1e-3 => format!("{part:.1e}"),
             _ => number.to_string(),
         },
         Value::String(text) if matches!(column, "name" | "model") => format!("`{text}`"),
+        Value::String(text) if column == "agreement" => text.replace('_', " "),
         other => plain(other),
     }
 }
@@ -270,8 +291,15 @@ mod tests {
     }
 
     #[test]
+    fn derived_figures_have_two_digits() {
+        let text = make(json!([{"phi": 1.0, "phi_fit": 0.378_762, "macs_ratio": 102.803_1}]), "").unwrap();
+        assert!(text.starts_with("| phi | Best phi | Realised cost |\n"), "{text}");
+        assert!(text.contains("| 1.0 | 0.38 | 102.80 |"), "{text}");
+    }
+
+    #[test]
     fn an_unknown_source_is_refused() {
         let error = Sources::new("/nowhere".into()).read("moddels").unwrap_err();
-        assert!(error.message.contains("models, parity"), "{error}");
+        assert!(error.message.contains("models, scale-table, scale-paper, parity"), "{error}");
     }
 }

@@ -1,20 +1,23 @@
-//! `efficientnet eval`: top-1 and top-5 over a folder of labelled images.
+//! `efficientnet eval`: top-1 and top-5 over labelled images.
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
+mod record;
+
+use std::sync::Arc;
 use std::time::Instant;
 
-use burn::tensor::{Device, Tensor, TensorData};
-use efficientnet_data::Transform;
+use burn::tensor::Device;
+use efficientnet_backend::DeviceName;
+use efficientnet_data::{
+    Batch, Loader, LoaderOptions, NormalizeOn, OnError, Position, Source, Subset, Transform,
+};
 use efficientnet_model::Network;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use self::record::{Header, Record};
 use crate::args::EvalArgs;
-use crate::classes;
 use crate::error::CliError;
-use crate::{Outcome, interrupt, loading, output};
+use crate::{Outcome, classes, interrupt, loading, output};
 
 #[derive(Serialize)]
 struct Report {
@@ -27,11 +30,15 @@ struct Report {
     images_per_second: f64,
     /// False where Ctrl-C ended the run early: the figures are of the images until then.
     complete: bool,
+    /// Images that could not be read, with `--skip-broken`; they count nowhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    skipped: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     predictions: Option<Vec<Prediction>>,
 }
 
-#[derive(Serialize)]
+/// What the network says of an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Prediction {
     path: String,
     label: usize,
@@ -39,32 +46,28 @@ struct Prediction {
     top5: Vec<usize>,
 }
 
-/// A labelled image.
-struct Sample {
-    path: PathBuf,
-    label: usize,
-}
-
 pub fn run(args: &EvalArgs) -> Outcome {
     interrupt::listen();
-    let device = efficientnet_backend::device(&args.network.device)?;
+    let name: DeviceName = args.network.device.parse()?;
+    let device = efficientnet_backend::open(name, &args.network.device)?;
     let loaded = loading::weights(&args.network.weights, args.network.model.as_deref())?;
     let transform = loaded.transform()?;
     let offset = loaded.class_offset();
-    let folder =
-        classes::folder(&args.data, args.classes.as_deref(), loaded.weights.spec().num_classes - offset)?;
-    let labelled =
-        folder.samples().iter().map(|sample| Sample { path: sample.path.clone(), label: sample.class });
-    let samples = spread(labelled.collect(), args.limit);
+    let classes = loaded.weights.spec().num_classes - offset;
+    let source = spread(classes::source(&args.data, args.classes.as_deref(), classes)?, args.limit)?;
     let network = Network::from_weights(loaded.weights, &device)?;
+    loading::input_shape(&network, &transform)?;
 
+    let header = Header::new(&network.spec().name, &args.network.weights, &transform, &*source)?;
+    let record = Record::open(args.out.as_deref(), args.resume, &header)?;
+    let on = if name.computes_in_host_memory() { NormalizeOn::Host } else { NormalizeOn::Device };
+    let mut evaluation = Evaluation { network: &network, device: &device, on, offset, record };
+    let done = evaluation.record.done();
     let started = Instant::now();
-    let predictions = predict(args, &network, &device, &transform, &samples, offset)?;
+    evaluation.run(loader(args, &transform, &source)?)?;
     let seconds = started.elapsed().as_secs_f64();
-    if predictions.is_empty() {
-        return Err(CliError::Interrupted);
-    }
-    let report = report(args, &network, &transform, predictions, samples.len(), seconds);
+
+    let report = evaluation.report(args, &transform, source.len(), done, seconds)?;
     if args.json {
         return output::json(&report);
     }
@@ -72,98 +75,114 @@ pub fn run(args: &EvalArgs) -> Outcome {
 }
 
 /// `limit` samples at even distances: the first ones of a folder would all be of its first classes.
-fn spread(samples: Vec<Sample>, limit: Option<usize>) -> Vec<Sample> {
-    let count = samples.len();
+fn spread(source: Arc<dyn Source>, limit: Option<usize>) -> Result<Arc<dyn Source>, CliError> {
+    let count = source.len();
     let wanted = limit.unwrap_or(count).min(count);
-    let keep = |index: usize| (index + 1) * wanted / count > index * wanted / count;
-    samples.into_iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, sample)| sample).collect()
-}
-
-fn predict(
-    args: &EvalArgs,
-    network: &Network,
-    device: &Device,
-    transform: &Transform,
-    samples: &[Sample],
-    offset: usize,
-) -> Result<Vec<Prediction>, CliError> {
-    let [channels, height, width] = loading::input_shape(network, transform)?;
-    let bar = progress(samples.len());
-    let batches: Vec<&[Sample]> = samples.chunks(args.network.batch).collect();
-    let mut predictions = Vec::with_capacity(samples.len());
-    thread::scope(|scope| {
-        // One batch is decoded while another is computed.
-        let (sender, receiver) = sync_channel(2);
-        let ahead = &batches;
-        scope.spawn(move || {
-            for batch in ahead {
-                let pixels = decode(batch, transform);
-                let failed = pixels.is_err();
-                if sender.send(pixels).is_err() || failed {
-                    return;
-                }
-            }
-        });
-        let receiver: Receiver<Result<Vec<f32>, CliError>> = receiver;
-        for (batch, pixels) in batches.iter().zip(receiver) {
-            if interrupt::asked() {
-                break;
-            }
-            let data = TensorData::new(pixels?, [batch.len(), channels, height, width]);
-            let logits = loading::forward(network, Tensor::from_data(data, device))?;
-            for (sample, row) in batch.iter().zip(logits.values.chunks(logits.shape[1])) {
-                predictions.push(prediction(sample, &row[offset..]));
-            }
-            bar.inc(batch.len() as u64);
-        }
-        bar.finish_and_clear();
-        Ok(predictions)
+    if wanted == count {
+        return Ok(source);
+    }
+    let keep = |index: &usize| (index + 1) * wanted / count > index * wanted / count;
+    let indices = (0..count).filter(keep).map(|index| index as u32).collect();
+    let subset = Subset::new(source, indices);
+    subset.map(|subset| Arc::new(subset) as Arc<dyn Source>).ok_or_else(|| {
+        CliError::Usage(format!("--limit {wanted} leaves no image of {count}; give at least 1"))
     })
 }
 
-fn decode(batch: &[Sample], transform: &Transform) -> Result<Vec<f32>, CliError> {
-    let paths: Vec<&Path> = batch.iter().map(|sample| sample.path.as_path()).collect();
-    let (values, results) = loading::batch(&paths, transform);
-    results.into_iter().collect::<Result<Vec<()>, _>>()?;
-    Ok(values)
-}
-
-fn prediction(sample: &Sample, logits: &[f32]) -> Prediction {
-    Prediction { path: shown(&sample.path), label: sample.label, top5: loading::best(logits, 5) }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn progress(images: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left");
-    let bar = ProgressBar::new(images as u64);
-    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
-}
-
-fn report(
-    args: &EvalArgs,
-    network: &Network,
-    transform: &Transform,
-    predictions: Vec<Prediction>,
-    wanted: usize,
-    seconds: f64,
-) -> Report {
-    let share = |right: fn(&Prediction) -> bool| {
-        predictions.iter().filter(|prediction| right(prediction)).count() as f64 / predictions.len() as f64
+fn loader(args: &EvalArgs, transform: &Transform, source: &Arc<dyn Source>) -> Result<Loader, CliError> {
+    let on_error = if args.skip_broken { OnError::Skip } else { OnError::Stop };
+    let options = LoaderOptions {
+        batch_size: args.network.batch,
+        workers: efficientnet_backend::threads(),
+        on_error,
+        ..LoaderOptions::new(transform.clone())
     };
-    Report {
-        model: network.spec().name.clone(),
-        device: args.network.device.clone(),
-        transform: transform.to_string(),
-        top1: share(|p| p.top5.first() == Some(&p.label)),
-        top5: share(|p| p.top5.contains(&p.label)),
-        images: predictions.len(),
-        images_per_second: predictions.len() as f64 / seconds,
-        complete: predictions.len() == wanted,
-        predictions: args.predictions.then_some(predictions),
+    Ok(Loader::new(Arc::clone(source), options)?)
+}
+
+/// A network with what it said so far.
+struct Evaluation<'a> {
+    network: &'a Network,
+    device: &'a Device,
+    on: NormalizeOn,
+    /// Logits in front of the first class.
+    offset: usize,
+    record: Record,
+}
+
+impl Evaluation<'_> {
+    /// Predicts what the record does not have yet, until Ctrl-C.
+    fn run(&mut self, loader: Loader) -> Result<(), CliError> {
+        let done = self.record.done();
+        let bar = progress(loader.source().len(), done);
+        for batch in loader.resume(Position { epoch: 0, places: done as u64 })? {
+            if interrupt::asked() {
+                break;
+            }
+            let batch = batch?;
+            let predictions = self.predict(&batch, &loader)?;
+            let skipped = batch.skipped().iter().map(|skipped| skipped.reason.clone()).collect();
+            self.record.add(predictions, skipped)?;
+            bar.set_position(self.record.done() as u64);
+        }
+        bar.finish_and_clear();
+        Ok(())
     }
+
+    fn predict(&self, batch: &Batch, loader: &Loader) -> Result<Vec<Prediction>, CliError> {
+        let normalization = loader.options().transform.normalization();
+        let logits = loading::forward(self.network, batch.images(normalization, self.device, self.on))?;
+        let rows = logits.values.chunks(logits.shape[1]).zip(batch.valid()).enumerate();
+        let prediction = |place: usize, row: &[f32]| Prediction {
+            path: loader.source().key(batch.samples()[place]).into_owned(),
+            label: batch.labels()[place],
+            top5: loading::best(&row[self.offset..], 5),
+        };
+        Ok(rows.filter(|(_, (_, valid))| **valid).map(|(place, (row, _))| prediction(place, row)).collect())
+    }
+
+    fn report(
+        self,
+        args: &EvalArgs,
+        transform: &Transform,
+        wanted: usize,
+        had: usize,
+        seconds: f64,
+    ) -> Result<Report, CliError> {
+        let done = self.record.done();
+        let (predictions, skipped) = self.record.into_parts();
+        if predictions.is_empty() {
+            let nothing = || {
+                CliError::Usage(
+                    "no image could be read; look at them with `efficientnet data inspect`".into(),
+                )
+            };
+            return Err(if skipped.is_empty() { CliError::Interrupted } else { nothing() });
+        }
+        let share = |right: fn(&Prediction) -> bool| {
+            predictions.iter().filter(|prediction| right(prediction)).count() as f64
+                / predictions.len() as f64
+        };
+        Ok(Report {
+            model: self.network.spec().name.clone(),
+            device: args.network.device.clone(),
+            transform: transform.to_string(),
+            top1: share(|p| p.top5.first() == Some(&p.label)),
+            top5: share(|p| p.top5.contains(&p.label)),
+            images: predictions.len(),
+            images_per_second: (done - had) as f64 / seconds,
+            complete: done == wanted,
+            skipped,
+            predictions: args.predictions.then_some(predictions),
+        })
+    }
+}
+
+fn progress(images: usize, done: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left");
+    let bar = ProgressBar::new(images as u64).with_position(done as u64);
+    bar.reset_eta();
+    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
 impl Report {
@@ -175,28 +194,34 @@ impl Report {
             format!("top-5  {:>6.2} %  ({} of {})", self.top5 * 100.0, right(self.top5), self.images),
             format!("{:.1} images a second, decoding included", self.images_per_second),
         ];
+        let skipped = self.skipped.iter().map(|reason| format!("left out: {reason}"));
         let early = (!self.complete).then(|| "interrupted: these are the images until then".to_string());
-        lines.into_iter().chain(early).collect::<Vec<_>>().join("\n")
+        lines.into_iter().chain(skipped).chain(early).collect::<Vec<_>>().join("\n")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    fn samples(count: usize) -> Vec<Sample> {
-        (0..count).map(|label| Sample { path: PathBuf::new(), label }).collect()
-    }
-
-    fn labels(samples: Vec<Sample>) -> Vec<usize> {
-        samples.into_iter().map(|sample| sample.label).collect()
+    fn kept(count: usize, limit: Option<usize>) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("class")).unwrap();
+        for index in 0..count {
+            fs::write(dir.path().join(format!("class/{index}.jpg")), "").unwrap();
+        }
+        let folder = efficientnet_data::Folder::open(dir.path(), None).unwrap();
+        let source = spread(Arc::new(folder), limit).unwrap();
+        (0..source.len()).map(|index| source.key(index).into_owned()).collect()
     }
 
     #[test]
     fn a_limit_takes_samples_from_everywhere() {
-        assert_eq!(labels(spread(samples(6), None)), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(labels(spread(samples(6), Some(3))), [1, 3, 5]);
-        assert_eq!(labels(spread(samples(6), Some(1))), [5]);
-        assert_eq!(labels(spread(samples(3), Some(10))), [0, 1, 2]);
+        assert_eq!(kept(3, None), ["class/0.jpg", "class/1.jpg", "class/2.jpg"]);
+        assert_eq!(kept(6, Some(3)), ["class/1.jpg", "class/3.jpg", "class/5.jpg"]);
+        assert_eq!(kept(6, Some(1)), ["class/5.jpg"]);
+        assert_eq!(kept(3, Some(10)).len(), 3);
     }
 }

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use efficientnet_arch::{ArchSpec, Coefficients};
+use efficientnet_data::npy::{self, Array};
 use efficientnet_model::Network;
 use efficientnet_weights::{Weights, synthetic};
 use serde::Serialize;
 
 use crate::args::MeasureArgs;
 use crate::error::CliError;
-use crate::npy::{self, Array};
 use crate::{Outcome, interrupt, loading, output};
 
 #[derive(Serialize)]

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use efficientnet_data::Transform;
+use efficientnet_data::npy::{self, Array};
 use efficientnet_model::Network;
 use serde::Serialize;
 
 use crate::args::PredictArgs;
 use crate::classes::Classes;
 use crate::error::CliError;
-use crate::npy::{self, Array};
 use crate::{Outcome, interrupt, loading, output};
 
 #[derive(Serialize)]
@@ -139,7 +139,7 @@ fn arrays(network: &Network, device: &Device, input: &Path, out: &Path, batch: u
         let x = Tensor::from_data(TensorData::new(values.to_vec(), shape), device);
         logits.values.extend(loading::forward(network, x)?.values);
     }
-    npy::write(out, &logits)
+    Ok(npy::write(out, &logits)?)
 }
 
 impl Report {

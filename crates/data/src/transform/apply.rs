@@ -8,6 +8,7 @@ use std::thread;
 
 use super::steps::Drawing;
 use super::{Draw, Transform};
+use crate::decode;
 use crate::error::ImageError;
 use crate::image::RgbImage8;
 use crate::source::Content;
@@ -84,10 +85,10 @@ impl Transform {
         levels: &mut [u8],
     ) -> Result<(), ImageError> {
         let image = match content {
-            Content::File(bytes) => Cow::Owned(self.options.decode_bytes(bytes, name)?),
-            Content::Pixels(image) => Cow::Borrowed(image),
+            Content::File(bytes) => self.draw_file(bytes, name, drawing)?,
+            Content::Pixels(image) => self.draw(Cow::Borrowed(image), drawing),
         };
-        levels.copy_from_slice(self.draw(image, drawing).pixels());
+        levels.copy_from_slice(image.pixels());
         Ok(())
     }
 
@@ -99,12 +100,30 @@ impl Transform {
         self.options.decode(path)
     }
 
+    /// Reads a file's bytes as the first operation says; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`decode`](crate::decode()).
+    pub fn decode_bytes(&self, bytes: &[u8], name: &str) -> Result<RgbImage8, ImageError> {
+        self.options.decode_bytes(bytes, name)
+    }
+
     /// From the file to the normalised image, `[3, height, width]`.
     ///
     /// # Errors
     /// As [`decode`](crate::decode()).
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Vec<f32>, ImageError> {
-        Ok(self.apply(&self.decode(path)?))
+        let mut values = vec![0.0; self.output_len()];
+        self.load_into(path.as_ref(), &mut values)?;
+        Ok(values)
+    }
+
+    fn load_into(&self, path: &Path, values: &mut [f32]) -> Result<(), ImageError> {
+        let bytes = decode::read(path)?;
+        let name = path.display().to_string();
+        let image = self.draw_file(&bytes, &name, &mut Drawing::new(Draw::default()))?;
+        self.normalization.apply(image.pixels(), values);
+        Ok(())
     }
 
     /// Loads files on `threads` threads into the images of a batch, `[paths, 3, height, width]`.
@@ -127,7 +146,7 @@ impl Transform {
         let next = || work.lock().ok().and_then(|mut work| work.next());
         let run = || {
             while let Some((path, (values, result))) = next() {
-                *result = self.decode(path).map(|image| self.apply_into(&image, values));
+                *result = self.load_into(path.as_ref(), values);
             }
         };
         thread::scope(|scope| {

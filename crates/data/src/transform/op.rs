@@ -8,10 +8,12 @@ use crate::resample::Interpolation;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Op {
-    /// `decode`, `decode(exif=false)`: file to RGB, see [`DecodeOptions`](crate::DecodeOptions).
+    /// `decode`, `decode(exif=false)`, `decode(scaled=true)`: file to RGB, see [`DecodeOptions`](crate::DecodeOptions).
     Decode {
         /// Turn the image as its EXIF orientation says.
         exif: bool,
+        /// Decode a JPEG smaller where a resize would throw away more.
+        scaled: bool,
     },
     /// `resize(256, bicubic)`: the shorter side becomes `short`, the longer one follows, rounded down.
     Resize {

@@ -8,8 +8,10 @@ use crate::augment::{Fill, Sampling};
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Decode { exif: true } => write!(f, "decode"),
-            Self::Decode { exif: false } => write!(f, "decode(exif=false)"),
+            Self::Decode { exif: true, scaled: false } => write!(f, "decode"),
+            Self::Decode { exif: false, scaled: false } => write!(f, "decode(exif=false)"),
+            Self::Decode { exif: true, scaled: true } => write!(f, "decode(scaled=true)"),
+            Self::Decode { exif: false, scaled: true } => write!(f, "decode(exif=false, scaled=true)"),
             Self::Resize { short, interpolation } => write!(f, "resize({short}, {interpolation})"),
             Self::Squash { height, width, interpolation } => {
                 write!(f, "squash({}, {interpolation})", size(*height, *width))

@@ -46,7 +46,9 @@ const NAMES: [&str; 16] = [
 pub fn op(call: &Call) -> Result<Op, Problem> {
     let mut arguments = Arguments::new(call);
     let op = match call.name.as_str() {
-        "decode" => Op::Decode { exif: arguments.flag("exif", true)? },
+        "decode" => {
+            Op::Decode { exif: arguments.flag("exif", true)?, scaled: arguments.flag("scaled", false)? }
+        }
         "resize" => Op::Resize { short: arguments.size("size")?, interpolation: arguments.interpolation()? },
         "squash" => {
             let [height, width] = arguments.height_and_width()?;

@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 
+use super::cut::Cut;
 use super::{Draw, Op, Transform};
 use crate::augment::{
     self, Augmentation, Canvas, ColorJitter, Fill, RandAugment, RandomErasing, Rectangle, Sampling,
 };
-use crate::geometry::{self, Window};
+use crate::decode::{Encoded, FULL};
+use crate::error::ImageError;
 use crate::image::RgbImage8;
 use crate::random::{Purpose, Random};
-use crate::random_crop::{RandomWindow, padded_window};
-use crate::resample;
 
 /// An image's random numbers, taken by its operations in their order, and what was made of them.
 pub struct Drawing {
-    random: Random,
+    pub(super) random: Random,
     notes: Option<Vec<String>>,
 }
 
@@ -32,7 +32,7 @@ impl Drawing {
         self.notes.unwrap_or_default()
     }
 
-    fn note(&mut self, note: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, note: impl FnOnce() -> String) {
         if let Some(notes) = &mut self.notes {
             notes.push(note());
         }
@@ -45,13 +45,40 @@ impl Transform {
         self.draw_from(0, image, drawing)
     }
 
+    /// As [`Transform::draw`], from a file, of which only what the first operation needs is decoded.
+    pub(super) fn draw_file(
+        &self,
+        bytes: &[u8],
+        name: &str,
+        drawing: &mut Drawing,
+    ) -> Result<RgbImage8, ImageError> {
+        let file = Encoded::open(self.options, bytes, name)?;
+        let mut ops = self.per_image.iter();
+        let first = ops.next().zip(Some(ops.next()));
+        let cut = first.and_then(|(op, next)| {
+            let crop = next.filter(|next| op.is_resize() && next.is_crop());
+            let done = if crop.is_some() { 2 } else { 1 };
+            Cut::new(op, crop, file.size(FULL), drawing).zip(Some(done))
+        });
+        match cut {
+            Some((cut, done)) => {
+                let image = cut.decode(&file, self.options.scaled)?;
+                Ok(self.draw_from(done, Cow::Owned(image), drawing))
+            }
+            None => Ok(self.draw(Cow::Owned(file.decode_all()?), drawing)),
+        }
+    }
+
     /// The operations from the one with the place `first`; those before it, and what they draw, are done.
-    fn draw_from(&self, first: usize, image: Cow<'_, RgbImage8>, drawing: &mut Drawing) -> RgbImage8 {
+    pub(super) fn draw_from(
+        &self,
+        first: usize,
+        image: Cow<'_, RgbImage8>,
+        drawing: &mut Drawing,
+    ) -> RgbImage8 {
         let mut image = image;
         let mut ops = self.per_image[first..].iter().peekable();
         while let Some(op) = ops.next() {
-            // Only what the next crop keeps is computed. That is all the memory it takes, too: the long side of a very
-            // thin image may become enormous.
             let crop = ops.next_if(|next| op.is_resize() && next.is_crop());
             image = Cow::Owned(self.apply_op(op, crop, image, drawing));
         }
@@ -66,27 +93,10 @@ impl Transform {
         drawing: &mut Drawing,
     ) -> RgbImage8 {
         let size = (image.width(), image.height());
+        if let Some(cut) = Cut::new(op, crop, size, drawing) {
+            return cut.apply(&image);
+        }
         match *op {
-            Op::Resize { short, interpolation } => {
-                let full = geometry::resized_by_short_side(size.0, size.1, short);
-                resample::resize(&image, full, window(crop, full, drawing), interpolation)
-            }
-            Op::Squash { height, width, interpolation } => resample::resize(
-                &image,
-                (width, height),
-                window(crop, (width, height), drawing),
-                interpolation,
-            ),
-            Op::RandomResizedCrop { height, width, area, ratio, interpolation } => {
-                let random_window = RandomWindow { area, ratio, size: height.min(width) };
-                let window = random_window.draw(size.0, size.1, &mut drawing.random);
-                drawing.note(|| {
-                    let Window { x, y, width, height } = window;
-                    format!("random_resized_crop: {width} x {height} at {x}, {y}")
-                });
-                let whole = Window { x: 0, y: 0, width, height };
-                resample::resize(&resample::crop(&image, window), (width, height), whole, interpolation)
-            }
             Op::Flip { probability } => {
                 let mut image = image.into_owned();
                 if drawing.random.chance(probability) {
@@ -133,7 +143,8 @@ impl Transform {
                 }
                 image
             }
-            _ => resample::crop(&image, window(Some(op), size, drawing)),
+            // The geometry is `Cut`'s; decoding, normalising and mixing stand elsewhere.
+            _ => image.into_owned(),
         }
     }
 
@@ -157,23 +168,5 @@ impl Transform {
 
     fn canvas(&self, sampling: Sampling, fill: Fill) -> Canvas {
         Canvas { fill: fill.colour(&self.normalization), sampling }
-    }
-}
-
-/// What an operation keeps of an image of `(width, height)`.
-fn window(op: Option<&Op>, (width, height): (usize, usize), drawing: &mut Drawing) -> Window {
-    match op {
-        Some(&Op::CenterCrop { height: rows, width: columns }) => {
-            geometry::center_crop(width, height, columns, rows)
-        }
-        Some(&Op::PaddedCenterCrop { size, padding }) => {
-            geometry::padded_center_crop(width, height, size, padding)
-        }
-        Some(&Op::RandomCrop { height: rows, width: columns, padding }) => {
-            let window = padded_window((width, height), (columns, rows), padding, &mut drawing.random);
-            drawing.note(|| format!("random_crop: at {}, {}", window.x, window.y));
-            window
-        }
-        _ => Window { x: 0, y: 0, width, height },
     }
 }

@@ -12,24 +12,27 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
-use super::FetchOptions;
-use crate::WeightsError;
-use crate::registry::Checkpoint;
+use crate::DownloadError;
+use crate::fetch::{Options, Published};
 
 const MAX_REDIRECTS: usize = 6;
 const CONNECT: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(30);
 /// A body that takes longer is cut and continued: a stalled connection ends some time.
 const BODY: Duration = Duration::from_secs(300);
+/// The same where the server cannot continue, and a cut would mean to start over.
+const WHOLE_BODY: Duration = Duration::from_secs(6 * 3600);
 
-pub(super) struct Transfer<'a> {
+pub(crate) struct Transfer<'a> {
     url: &'a str,
     part: &'a Path,
-    checkpoint: &'a Checkpoint,
-    options: &'a FetchOptions,
+    file: &'a Published,
+    options: &'a Options,
     agent: Agent,
     /// SHA-256 that a server announced for the file.
     announced: Option<String>,
+    /// The server sent the whole file where a part was asked for.
+    only_whole: bool,
 }
 
 /// How one connection ended.
@@ -40,22 +43,21 @@ enum End {
 }
 
 impl<'a> Transfer<'a> {
-    pub fn new(url: &'a str, part: &'a Path, checkpoint: &'a Checkpoint, options: &'a FetchOptions) -> Self {
+    pub fn new(url: &'a str, part: &'a Path, file: &'a Published, options: &'a Options) -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_connect(Some(CONNECT))
             .timeout_recv_response(Some(ANSWER))
-            .timeout_recv_body(Some(BODY))
             .user_agent(concat!("efficientnet/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
-        Self { url, part, checkpoint, options, agent, announced: None }
+        Self { url, part, file, options, agent, announced: None, only_whole: false }
     }
 
     /// Downloads until the part is complete. Gives the SHA-256 that the server announced, where it did.
-    pub fn run(&mut self) -> Result<Option<String>, WeightsError> {
+    pub fn run(&mut self) -> Result<Option<String>, DownloadError> {
         let mut failures = 0;
         let mut pause = self.options.pause;
         loop {
@@ -80,15 +82,15 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    fn give_up(&self, reason: &str) -> WeightsError {
+    fn give_up(&self, reason: &str) -> DownloadError {
         self.failed(format!(
             "{reason}; check the connection and try again, what has come so far is kept (or put the file at {} yourself)",
             self.part.with_extension("").display()
         ))
     }
 
-    fn failed(&self, reason: String) -> WeightsError {
-        WeightsError::Download { url: self.url.to_string(), reason }
+    fn failed(&self, reason: String) -> DownloadError {
+        DownloadError::Failed { url: self.url.to_string(), reason }
     }
 
     /// Bytes that have come so far.
@@ -97,11 +99,11 @@ impl<'a> Transfer<'a> {
     }
 
     /// One connection, from where the part ends.
-    fn connect(&mut self) -> Result<End, WeightsError> {
+    fn connect(&mut self) -> Result<End, DownloadError> {
         let have = self.have();
         let validator = fs::read_to_string(validator_path(self.part)).ok().filter(|text| !text.is_empty());
         // A part of nobody knows which file is only worth continuing where a hash will tell.
-        let from = if validator.is_some() || self.checkpoint.sha256.is_some() { have } else { 0 };
+        let from = if validator.is_some() || self.file.has_hash() { have } else { 0 };
         let response = match self.request(from, validator.as_deref()) {
             Ok(response) => response,
             Err(Refusal::Broken(reason)) => return Ok(End::Broken(reason)),
@@ -109,7 +111,10 @@ impl<'a> Transfer<'a> {
         };
         let status = response.status().as_u16();
         match status {
-            200 => self.receive(response, 0),
+            200 => {
+                self.only_whole |= from > 0;
+                self.receive(response, 0)
+            }
             206 => match range_start(response.headers()) {
                 Some(start) if start == from => self.receive(response, from),
                 _ => {
@@ -147,6 +152,8 @@ impl<'a> Transfer<'a> {
                     request = request.header("If-Range", validator);
                 }
             }
+            let body = if self.only_whole { WHOLE_BODY } else { BODY };
+            let request = request.config().timeout_recv_body(Some(body)).build();
             let response = request.call().map_err(|error| explain(&url, error))?;
             if let Some(hash) = header(response.headers(), "x-linked-etag") {
                 let hash = hash.trim_matches('"').to_ascii_lowercase();
@@ -164,7 +171,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Writes the body behind the first `from` bytes of the part.
-    fn receive(&self, response: Response<Body>, from: u64) -> Result<End, WeightsError> {
+    fn receive(&self, response: Response<Body>, from: u64) -> Result<End, DownloadError> {
         let headers = response.headers().clone();
         let total = match from {
             0 => header(&headers, "content-length").and_then(|text| text.parse().ok()),
@@ -175,7 +182,7 @@ impl<'a> Transfer<'a> {
         if from == 0 {
             self.keep_validator(&headers).map_err(write_error)?;
         }
-        let mut meter = self.options.progress.meter(&self.checkpoint.name, total, from);
+        let mut meter = self.options.progress.meter("downloading", &self.file.name, total, from);
         let mut done = from;
         let mut body = response.into_body().into_reader();
         let mut piece = vec![0; 1 << 16];
@@ -217,11 +224,11 @@ impl<'a> Transfer<'a> {
     }
 
     /// A full disk does not get better by keeping the part.
-    fn write_error(&self, error: io::Error) -> WeightsError {
+    fn write_error(&self, error: io::Error) -> DownloadError {
         if error.kind() == io::ErrorKind::StorageFull {
             forget(self.part);
         }
-        WeightsError::io(self.part, "written", error)
+        DownloadError::io(self.part, "written", error)
     }
 }
 
@@ -277,7 +284,7 @@ fn validator_path(part: &Path) -> PathBuf {
 }
 
 /// Removes a part and what is known about it.
-pub(super) fn forget(part: &Path) {
+pub(crate) fn forget(part: &Path) {
     // What is not there need not be removed, and what cannot be removed is overwritten.
     let _ = fs::remove_file(part);
     let _ = fs::remove_file(validator_path(part));

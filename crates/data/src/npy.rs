@@ -1,0 +1,147 @@
+//! Arrays in and out as `.npy`, the format that NumPy reads: how numbers are compared with other programs.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use npyz::{NpyFile, Order, WriterBuilder};
+
+/// An f32 array in C order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// Sizes, outermost first.
+    pub shape: Vec<usize>,
+    /// Values.
+    pub values: Vec<f32>,
+}
+
+/// Why an array is not read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NpyError {
+    /// The file could not be read.
+    #[error("{path} cannot be read: {source}; check the path and its permissions", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is not the array that was expected.
+    #[error("{name}: {reason}")]
+    Unfit {
+        /// The file.
+        name: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// The file could not be written; nothing is left behind.
+    #[error("{path} cannot be written: {source}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Reads a file of a finite f32 array with `rank` dimensions.
+///
+/// # Errors
+/// [`NpyError::Read`] and [`NpyError::Unfit`].
+pub fn read(path: impl AsRef<Path>, rank: usize) -> Result<Array, NpyError> {
+    let path = path.as_ref();
+    let unread = |source| NpyError::Read { path: path.to_path_buf(), source };
+    let file = File::open(path).map_err(unread)?;
+    let about = file.metadata().map_err(unread)?;
+    let name = path.display().to_string();
+    if about.is_dir() {
+        return Err(NpyError::Unfit { name, reason: "this is a folder; an .npy file is needed".to_string() });
+    }
+    decode(BufReader::new(file), about.len(), rank).map_err(|reason| NpyError::Unfit { name, reason })
+}
+
+/// Reads an array from `length` bytes; says what is wrong with them.
+///
+/// # Errors
+/// One phrase, for behind the file's name.
+pub fn decode(bytes: impl Read, length: u64, rank: usize) -> Result<Array, String> {
+    let npy = NpyFile::new(bytes).map_err(|error| format!("not an .npy file ({error})"))?;
+    let shape = npy.shape().iter().map(|size| usize::try_from(*size)).collect::<Result<Vec<_>, _>>();
+    let shape = shape.map_err(|_| "its shape does not fit into memory".to_string())?;
+    if shape.len() != rank || npy.order() != Order::C {
+        return Err(format!("needed are {rank} dimensions in C order, found {shape:?}"));
+    }
+    // A header can claim any size: only believe it as far as the file's length goes.
+    let claimed = shape.iter().try_fold(4u64, |bytes, size| bytes.checked_mul(*size as u64));
+    if claimed.is_none_or(|bytes| bytes > length) {
+        return Err(format!("the file is cut off: {length} bytes are too few for f32 {shape:?}"));
+    }
+    let values = npy.into_vec::<f32>().map_err(|error| format!("its values are not f32 ({error})"))?;
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(Array { shape, values }),
+        Some(index) => Err(format!("value {index} is {}; every value must be finite", values[index])),
+    }
+}
+
+/// Writes an array in one piece: a full disk leaves nothing behind.
+///
+/// # Errors
+/// [`NpyError::Write`]
+pub fn write(path: impl AsRef<Path>, array: &Array) -> Result<(), NpyError> {
+    let path = path.as_ref();
+    let failed = |source| NpyError::Write { path: path.to_path_buf(), source };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
+    encode(&mut BufWriter::new(temporary.as_file_mut()), array).map_err(failed)?;
+    temporary.as_file().sync_all().map_err(failed)?;
+    temporary.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+fn encode(out: &mut impl Write, array: &Array) -> io::Result<()> {
+    let shape: Vec<u64> = array.shape.iter().map(|size| *size as u64).collect();
+    let mut writer =
+        npyz::WriteOptions::<f32>::new().default_dtype().shape(&shape).writer(&mut *out).begin_nd()?;
+    writer.extend(array.values.iter().copied())?;
+    writer.finish()?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let array = Array { shape: vec![2, 3], values: vec![1.0, -2.0, 3.5, 0.0, 1e-9, 7.0] };
+        write(&path, &array).unwrap();
+        assert_eq!(read(&path, 2).unwrap(), array);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+        assert!(read(&path, 4).is_err());
+    }
+
+    #[test]
+    fn a_cut_or_foreign_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        write(&path, &Array { shape: vec![8], values: vec![0.5; 8] }).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for length in [0, 5, 64, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            assert!(matches!(read(&path, 1), Err(NpyError::Unfit { .. })), "{length} bytes");
+        }
+        assert!(matches!(read(folder.path(), 1), Err(NpyError::Unfit { .. })));
+        assert!(matches!(read(folder.path().join("none.npy"), 1), Err(NpyError::Read { .. })));
+    }
+
+    #[test]
+    fn values_must_be_finite() {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, &Array { shape: vec![2], values: vec![1.0, f32::NAN] }).unwrap();
+        let reason = decode(&bytes[..], bytes.len() as u64, 1).unwrap_err();
+        assert_eq!(reason, "value 1 is NaN; every value must be finite");
+    }
+}
