@@ -4,6 +4,7 @@
 
 mod apply;
 mod arguments;
+mod augmenting;
 mod check;
 mod cut;
 mod op;

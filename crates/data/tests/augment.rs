@@ -4,11 +4,13 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use common::{cases, largest_difference, path};
-use efficientnet_data::{Augmentation, Canvas, Distance, RgbImage8, Sampling};
+use efficientnet_data::{Augmentation, Canvas, Distance, RgbImage8, Sampling, Transform, decode};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 /// The colour beyond the images, as in the script.
 const FILL: [u8; 3] = [124, 116, 104];
@@ -73,6 +75,60 @@ fn every_operation_has_pillow_s_pixels() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[derive(Deserialize)]
+struct Photographs {
+    photographs: Vec<String>,
+    cases: Vec<Hashed>,
+}
+
+#[derive(Deserialize)]
+struct Hashed {
+    operation: String,
+    magnitude: f64,
+    sampling: String,
+    hash: String,
+}
+
+/// The middles of four photographs, at the size of a network's input; a debug build takes only what is fast in it.
+#[test]
+fn photographs_have_pillow_s_pixels() {
+    let Some(folder) = photographs() else {
+        eprintln!(
+            "SKIPPED: no photographs; set EFFICIENTNET_ASSETS to the folder that has imagenet-samples/images"
+        );
+        return;
+    };
+    let fixture = fs::read_to_string(path("augment_photographs.json")).unwrap();
+    let fixture: Photographs = serde_json::from_str(&fixture).unwrap();
+    let middle: Transform = "center_crop(224) | normalize(unit)".parse().unwrap();
+    let files = fixture.photographs.iter().map(|file| decode(folder.join(file)).unwrap());
+    let images: Vec<RgbImage8> = files.map(|image| middle.pixels(&image)).collect();
+    assert_eq!(images.len(), 4);
+    let mut wrong = Vec::new();
+    for case in fixture.cases {
+        let sampling: Sampling = case.sampling.parse().unwrap();
+        if cfg!(debug_assertions) && sampling != Sampling::Nearest {
+            continue;
+        }
+        let augmentation = augmentation(&case.operation, case.magnitude);
+        let mut hash = Sha256::new();
+        for image in &images {
+            hash.update(augmentation.apply(image.clone(), Canvas { fill: FILL, sampling }).pixels());
+        }
+        let found: String = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        if found != case.hash {
+            wrong.push(format!("{augmentation}, {sampling}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn photographs() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/assets");
+    let assets = env::var_os("EFFICIENTNET_ASSETS").map_or_else(beside, PathBuf::from);
+    Some(assets.join("imagenet-samples/images")).filter(|folder| folder.is_dir())
+}
+
 fn grid() -> RgbImage8 {
     RgbImage8::new(6, 4, (0..72).collect()).unwrap()
 }
@@ -109,4 +165,22 @@ fn four_quarter_turns_are_none() {
         let half = Augmentation::Rotate(-180.0).apply(grid(), canvas);
         assert!(half.pixels().chunks(3).eq(grid().pixels().rchunks(3)), "{sampling}");
     }
+}
+
+/// No magnitude stops a program, however little sense it makes.
+#[test]
+fn senseless_magnitudes_give_images() {
+    let numbers = [0.0, -1e300, 1e300, 1e12, f64::INFINITY, f64::NAN];
+    for (sampling, number) in Sampling::ALL.into_iter().flat_map(|sampling| numbers.map(|n| (sampling, n))) {
+        for name in
+            ["rotate", "shear_x", "shear_y", "translate_x", "translate_y", "hue", "color", "sharpness"]
+        {
+            let result = augmentation(name, number).apply(grid(), Canvas { fill: FILL, sampling });
+            assert_eq!([result.width(), result.height()], [6, 4], "{name} {number}");
+        }
+    }
+    let canvas = Canvas { fill: FILL, sampling: Sampling::Nearest };
+    let all = Augmentation::Cutout { x: usize::MAX, y: 0, half: usize::MAX }.apply(grid(), canvas);
+    assert_eq!(all, RgbImage8::filled(6, 4, FILL));
+    assert_eq!(Augmentation::Posterize(200).apply(grid(), canvas), grid());
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
-use efficientnet_data::{Content, Draw, RgbImage8, Transform};
+use efficientnet_data::{Content, Draw, Mix, RgbImage8, Transform};
 
 const EVERYTHING: &str = "random_resized_crop(32) | flip(0.5) | autoaugment(v0) | randaugment(2, 9, std=0.5) | \
                           trivialaugment | color_jitter(0.4, 0.4, 0.4, hue=0.1) | random_erasing(0.5, fill=noise) | \
@@ -73,6 +73,27 @@ fn what_was_drawn_can_be_told() {
     let names =
         ["autoaugment", "color_jitter", "flip", "randaugment", "random_erasing", "random_resized_crop"];
     assert_eq!(seen, names.into_iter().chain(["trivialaugment"]).map(str::to_string).collect());
+}
+
+/// A seed means the same images in the next release, of ours and of any library: what this draws may never change.
+#[test]
+fn the_draws_never_change() {
+    let transform: Transform = EVERYTHING.parse().unwrap();
+    let mut levels = vec![0; transform.output_len()];
+    let draw = Draw { seed: 7, epoch: 3, index: 12 };
+    let notes = transform.render_described(&Content::Pixels(image()), "image", draw, &mut levels).unwrap();
+    let expected = [
+        "random_resized_crop: 28 x 23 at 9, 6",
+        "flip",
+        "autoaugment: color 0.28, equalize",
+        "randaugment: invert, solarize 235",
+        "trivialaugment: auto_contrast",
+        "color_jitter: color 0.91, brightness 0.96, contrast 1.06, hue -0.030",
+        "random_erasing: 7 x 7 at 15, 7",
+    ];
+    assert_eq!(notes, expected);
+    let mix = Mix::draw(&transform, draw, 8).unwrap();
+    assert_eq!(format!("{:.6} {}", mix.lambda(), mix.shift()), "0.803324 2");
 }
 
 #[test]

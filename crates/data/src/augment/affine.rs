@@ -110,6 +110,7 @@ fn nearest(image: &RgbImage8, matrix: Matrix, result: &mut RgbImage8) {
         }
         return;
     }
+    // Matrices so large that these overflow send every pixel out of the image anyway.
     let fixed = |value: f64| (value * 65_536.0 + 0.5).floor() as i64;
     let start = |[x, y, offset]: [f64; 3]| fixed(offset + x * 0.5 + y * 0.5);
     let mut line = matrix.map(start);
@@ -122,10 +123,10 @@ fn nearest(image: &RgbImage8, matrix: Matrix, result: &mut RgbImage8) {
             if (column as usize) < width && (row as usize) < height {
                 *target = source[row as usize * width + column as usize];
             }
-            from_x += across[0];
-            from_y += across[1];
+            from_x = from_x.wrapping_add(across[0]);
+            from_y = from_y.wrapping_add(across[1]);
         }
-        line = [line[0] + down[0], line[1] + down[1]];
+        line = [line[0].wrapping_add(down[0]), line[1].wrapping_add(down[1])];
     }
 }
 
@@ -145,7 +146,9 @@ impl<const TAPS: usize, Mix: Fn([[f64; 4]; TAPS], f64) -> [f64; 4]> WithSimd for
     fn with_simd<S: Simd>(self, _: S) {
         let Self { image, matrix, result, mix } = self;
         let (width, height) = (image.width(), image.height());
-        let source = image.pixels().as_chunks::<3>().0;
+        // Pixels of four numbers, the last one 0: a processor takes four at once.
+        let pad = |[red, green, blue]: &[u8; 3]| [f32::from(*red), f32::from(*green), f32::from(*blue), 0.0];
+        let source: Vec<[f32; 4]> = image.pixels().as_chunks::<3>().0.iter().map(pad).collect();
         let before = (TAPS / 2 - 1) as isize;
         for y in 0..height {
             let middle_y = y as f64 + 0.5;
@@ -160,19 +163,25 @@ impl<const TAPS: usize, Mix: Fn([[f64; 4]; TAPS], f64) -> [f64; 4]> WithSimd for
                 let (left, top) = (from_x.floor(), from_y.floor());
                 let (part_x, part_y) = (from_x - left, from_y - top);
                 let nearest = |place: isize, side: usize| place.clamp(0, side as isize - 1) as usize;
-                let columns: [usize; TAPS] =
-                    std::array::from_fn(|tap| nearest(left as isize - before + tap as isize, width));
-                let lines = std::array::from_fn(|tap| {
-                    let row = nearest(top as isize - before + tap as isize, height) * width;
-                    let colour = |column: usize| {
-                        let [red, green, blue] = source[row + column].map(f64::from);
-                        [red, green, blue, 0.0]
-                    };
-                    mix(columns.map(colour), part_x)
-                });
+                // Loops, since what `array::from_fn` is given would be compiled apart, without the vectors.
+                let (mut columns, mut lines) = ([0; TAPS], [[0.0; 4]; TAPS]);
+                for (tap, column) in columns.iter_mut().enumerate() {
+                    *column = nearest(left as isize - before + tap as isize, width);
+                }
+                for (tap, line) in lines.iter_mut().enumerate() {
+                    let row =
+                        &source[nearest(top as isize - before + tap as isize, height) * width..][..width];
+                    let mut colours = [[0.0; 4]; TAPS];
+                    for (colour, column) in colours.iter_mut().zip(columns) {
+                        for (number, level) in colour.iter_mut().zip(row[column]) {
+                            *number = f64::from(level);
+                        }
+                    }
+                    *line = mix(colours, part_x);
+                }
                 let [red, green, blue, _] = mix(lines, part_y);
-                // The cast rounds down and stays within 0 and 255, as Pillow does.
-                *target = [red, green, blue].map(|level| level as u8);
+                // Rounded down and within 0 and 255, as Pillow does.
+                *target = [red, green, blue].map(|level| level.clamp(0.0, 255.0) as u8);
             }
         }
     }
@@ -180,16 +189,22 @@ impl<const TAPS: usize, Mix: Fn([[f64; 4]; TAPS], f64) -> [f64; 4]> WithSimd for
 
 #[inline(always)]
 fn linear([a, b]: [[f64; 4]; 2], part: f64) -> [f64; 4] {
-    std::array::from_fn(|i| a[i] + (b[i] - a[i]) * part)
+    let mut mixed = [0.0; 4];
+    for (i, mixed) in mixed.iter_mut().enumerate() {
+        *mixed = a[i] + (b[i] - a[i]) * part;
+    }
+    mixed
 }
 
 /// Keys' cubic with a = -1, in Horner's form, which keeps one colour as it is.
 #[inline(always)]
 fn cubic([a, b, c, d]: [[f64; 4]; 4], part: f64) -> [f64; 4] {
-    std::array::from_fn(|i| {
+    let mut mixed = [0.0; 4];
+    for (i, mixed) in mixed.iter_mut().enumerate() {
         let first = c[i] - a[i];
         let second = 2.0 * (a[i] - b[i]) + c[i] - d[i];
         let third = -a[i] + b[i] - c[i] + d[i];
-        b[i] + part * (first + part * (second + part * third))
-    })
+        *mixed = b[i] + part * (first + part * (second + part * third));
+    }
+    mixed
 }

@@ -52,19 +52,14 @@ pub fn sharpness(image: RgbImage8, factor: f64) -> RgbImage8 {
         return image;
     }
     let mut sharp = image.clone();
-    let stride = width * 3;
-    for y in 1..height - 1 {
-        let rows: [&[u8]; 3] = std::array::from_fn(|row| &image.pixels()[(y + row - 1) * stride..][..stride]);
-        let target = &mut sharp.row_mut(y)[3..stride - 3];
-        Arch::new().dispatch(Sharpen { rows, target, factor: factor as f32 });
-    }
+    Arch::new().dispatch(Sharpen { image: &image, sharp: &mut sharp, factor: factor as f32 });
     sharp
 }
 
-/// One row, without its two pixels at the border.
+/// Every pixel but those at the border.
 struct Sharpen<'a> {
-    rows: [&'a [u8]; 3],
-    target: &'a mut [u8],
+    image: &'a RgbImage8,
+    sharp: &'a mut RgbImage8,
     factor: f32,
 }
 
@@ -73,33 +68,59 @@ impl WithSimd for Sharpen<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let length = self.target.len();
-        let [above, middle, below] = self.rows;
-        // Slices of one length, so that no index needs a check.
-        let neighbours =
-            [above, middle, below].map(|row| [&row[..length], &row[3..][..length], &row[6..][..length]]);
-        let [[a, b, c], [d, e, f], [g, h, i]] = neighbours;
-        for index in 0..length {
-            let around = [a, b, c, d, f, g, h, i].map(|row| u32::from(row[index]));
-            let sum = around.iter().sum::<u32>() + 5 * u32::from(e[index]);
-            // Rounded to the nearest; a half cannot be, 13 being odd.
-            let smooth = ((2 * sum + 13) / 26) as u8;
-            self.target[index] = blend(smooth, e[index], self.factor);
+        let Self { image, sharp, factor } = self;
+        let stride = image.width() * 3;
+        let mut columns = vec![0u16; stride];
+        for (index, rows) in image.pixels().windows(3 * stride).step_by(stride).enumerate() {
+            let (above, rows) = rows.split_at(stride);
+            let (middle, below) = rows.split_at(stride);
+            for (((sum, above), middle), below) in columns.iter_mut().zip(above).zip(middle).zip(below) {
+                *sum = u16::from(*above) + u16::from(*middle) + u16::from(*below);
+            }
+            let targets = &mut sharp.row_mut(index + 1)[3..stride - 3];
+            let sums = columns.iter().zip(&columns[3..]).zip(&columns[6..]);
+            for ((target, middle), ((left, own), right)) in targets.iter_mut().zip(&middle[3..]).zip(sums) {
+                // All nine once, and the middle four times more.
+                let sum = u32::from(left + own + right) + 4 * u32::from(*middle);
+                *target = blend(thirteenth(sum), *middle, factor);
+            }
         }
     }
+}
+
+/// Divided by 13, to the nearest; a half cannot be, 13 being odd. As a product, which vectors can do: 80,660 is 2^21 / 26,
+/// and right for sums up to 13 x 255.
+#[inline(always)]
+fn thirteenth(sum: u32) -> u8 {
+    (((2 * sum + 13) * 80_660) >> 21) as u8
 }
 
 /// torchvision's `adjust_hue` on a Pillow image: the hue in 256 steps is moved by `shift * 255`, rounded towards 0.
 pub fn hue(mut image: RgbImage8, shift: f64) -> RgbImage8 {
     let steps = (shift * 255.0) as i32 as u8;
-    for pixel in image.pixels_mut().as_chunks_mut::<3>().0 {
-        let [hue, saturation, value] = to_hsv(*pixel);
-        *pixel = to_rgb([hue.wrapping_add(steps), saturation, value]);
-    }
+    Arch::new().dispatch(TurnHue { pixels: image.pixels_mut(), steps });
     image
 }
 
+struct TurnHue<'a> {
+    pixels: &'a mut [u8],
+    steps: u8,
+}
+
+impl WithSimd for TurnHue<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for pixel in self.pixels.as_chunks_mut::<3>().0 {
+            let [hue, saturation, value] = to_hsv(*pixel);
+            *pixel = to_rgb([hue.wrapping_add(self.steps), saturation, value]);
+        }
+    }
+}
+
 /// Pillow's hue, saturation and value, each in 8 bits (`src/libImaging/Convert.c`): 32-bit floats, rounded down.
+#[inline(always)]
 fn to_hsv(pixel: [u8; 3]) -> [u8; 3] {
     let (most, least) = (pixel.into_iter().max().unwrap_or(0), pixel.into_iter().min().unwrap_or(0));
     if most == least {
@@ -114,11 +135,13 @@ fn to_hsv(pixel: [u8; 3]) -> [u8; 3] {
     } else {
         (4.0 + f64::from(green) - f64::from(red)) as f32
     };
-    let hue = (f64::from(sixth) / 6.0 + 1.0).rem_euclid(1.0) as f32;
+    let turns = f64::from(sixth) / 6.0 + 1.0;
+    let hue = (turns - turns.floor()) as f32;
     let saturation = range / f32::from(most);
     [(f64::from(hue) * 255.0) as u8, (f64::from(saturation) * 255.0) as u8, most]
 }
 
+#[inline(always)]
 fn to_rgb([hue, saturation, value]: [u8; 3]) -> [u8; 3] {
     if saturation == 0 {
         return [value; 3];
@@ -126,9 +149,9 @@ fn to_rgb([hue, saturation, value]: [u8; 3]) -> [u8; 3] {
     let sixths = (f64::from(f32::from(hue)) * 6.0 / 255.0) as f32;
     let saturation = (f64::from(f32::from(saturation)) / 255.0) as f32;
     let (sector, part) = (sixths.floor(), sixths - sixths.floor());
-    let dimmed = |by: f32| (f64::from(value) * (1.0 - f64::from(by))).round() as u8;
-    let (low, falling) = (dimmed(saturation), dimmed(saturation * part));
-    let rising = (f64::from(value) * (1.0 - f64::from(saturation) * (1.0 - f64::from(part)))).round() as u8;
+    let dimmed = |by: f64| (f64::from(value) * (1.0 - by) + 0.5) as u8;
+    let (low, falling) = (dimmed(saturation.into()), dimmed((saturation * part).into()));
+    let rising = dimmed(f64::from(saturation) * (1.0 - f64::from(part)));
     match sector as u8 % 6 {
         0 => [value, rising, low],
         1 => [falling, value, low],
@@ -136,5 +159,17 @@ fn to_rgb([hue, saturation, value]: [u8; 3]) -> [u8; 3] {
         3 => [low, falling, value],
         4 => [rising, low, value],
         _ => [value, low, falling],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_product_is_the_division() {
+        assert!(
+            (0..=13 * 255).all(|sum| u32::from(thirteenth(sum)) == (f64::from(sum) / 13.0).round() as u32)
+        );
     }
 }

@@ -15,7 +15,8 @@ pub enum Fill {
     /// The level 128, as in the official policies.
     #[default]
     Grey,
-    /// The mean of the pipeline's `normalize`, rounded to a level: about 0 for the network.
+    /// The mean of the pipeline's `normalize`, rounded to a level: about 0 for the network. For `unit` and `raw`, which
+    /// subtract nothing, it is black.
     Mean,
     /// The level 0.
     Black,
@@ -66,7 +67,7 @@ impl Rectangle {
     /// The square from `half` before a place up to `half` after it, as far as it lies in an image of this size.
     pub fn around(x: usize, y: usize, half: usize, width: usize, height: usize) -> Self {
         let (left, top) = (x.saturating_sub(half).min(width), y.saturating_sub(half).min(height));
-        let (right, bottom) = ((x + half).min(width), (y + half).min(height));
+        let (right, bottom) = (x.saturating_add(half).min(width), y.saturating_add(half).min(height));
         Self { x: left, y: top, width: right - left, height: bottom - top }
     }
 

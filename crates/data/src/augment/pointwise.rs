@@ -74,6 +74,9 @@ pub fn equalize(image: RgbImage8) -> RgbImage8 {
 #[inline(always)]
 pub fn blend(from: u8, to: u8, factor: f32) -> u8 {
     let difference = i32::from(to) - i32::from(from);
-    // The cast is the rounding and the limits; not a number cannot be.
-    (f32::from(from) + factor * difference as f32) as u8
+    let level = f32::from(from) + factor * difference as f32;
+    // A float of 2^23 and more has no fraction bits, so its lowest byte is the level. The cast of the language would do
+    // the same, but not with vectors.
+    const WHOLE: f32 = 8_388_608.0;
+    (level.clamp(0.0, 255.0).floor() + WHOLE).to_bits() as u8
 }

@@ -4,9 +4,7 @@ use std::borrow::Cow;
 
 use super::cut::Cut;
 use super::{Draw, Op, Transform};
-use crate::augment::{
-    self, Augmentation, Canvas, ColorJitter, Fill, RandAugment, RandomErasing, Rectangle, Sampling,
-};
+use crate::augment::RandomErasing;
 use crate::decode::{Encoded, FULL};
 use crate::error::ImageError;
 use crate::image::RgbImage8;
@@ -96,77 +94,21 @@ impl Transform {
         if let Some(cut) = Cut::new(op, crop, size, drawing) {
             return cut.apply(&image);
         }
+        let mut image = image.into_owned();
         match *op {
             Op::Flip { probability } => {
-                let mut image = image.into_owned();
                 if drawing.random.chance(probability) {
                     image.flip();
                     drawing.note(|| "flip".to_string());
                 }
-                image
-            }
-            Op::AutoAugment { sampling, fill } => {
-                let drawn = augment::auto_augment([size.1, size.0], &mut drawing.random);
-                self.augment(image, "autoaugment", &drawn, self.canvas(sampling, fill), drawing)
-            }
-            Op::RandAugment { layers, magnitude, std, increasing, sampling, fill } => {
-                let policy = RandAugment { layers, magnitude, std, increasing };
-                let drawn = augment::rand_augment(policy, [size.1, size.0], &mut drawing.random);
-                self.augment(image, "randaugment", &drawn, self.canvas(sampling, fill), drawing)
-            }
-            Op::TrivialAugment { sampling, fill } => {
-                let drawn = augment::trivial_augment(&mut drawing.random);
-                self.augment(image, "trivialaugment", drawn.as_slice(), self.canvas(sampling, fill), drawing)
-            }
-            Op::ColorJitter { brightness, contrast, saturation, hue } => {
-                let jitter = ColorJitter { brightness, contrast, saturation, hue };
-                let drawn = jitter.draw(&mut drawing.random);
-                self.augment(
-                    image,
-                    "color_jitter",
-                    &drawn,
-                    self.canvas(Sampling::default(), Fill::default()),
-                    drawing,
-                )
             }
             Op::RandomErasing { probability, area, ratio, fill } => {
-                let mut image = image.into_owned();
-                let erasing = RandomErasing { area, ratio };
-                if drawing.random.chance(probability)
-                    && let Some(place) = erasing.draw(size.0, size.1, &mut drawing.random)
-                {
-                    augment::erase(&mut image, place, fill, &self.normalization, &mut drawing.random);
-                    drawing.note(|| {
-                        let Rectangle { x, y, width, height } = place;
-                        format!("random_erasing: {width} x {height} at {x}, {y}")
-                    });
+                if drawing.random.chance(probability) {
+                    self.erase(&mut image, RandomErasing { area, ratio }, fill, drawing);
                 }
-                image
             }
-            // The geometry is `Cut`'s; decoding, normalising and mixing stand elsewhere.
-            _ => image.into_owned(),
+            _ => return self.augment(op, image, drawing),
         }
-    }
-
-    fn augment(
-        &self,
-        image: Cow<'_, RgbImage8>,
-        name: &str,
-        drawn: &[Augmentation],
-        canvas: Canvas,
-        drawing: &mut Drawing,
-    ) -> RgbImage8 {
-        drawing.note(|| match drawn {
-            [] => format!("{name}: nothing"),
-            drawn => format!(
-                "{name}: {}",
-                drawn.iter().map(Augmentation::to_string).collect::<Vec<_>>().join(", ")
-            ),
-        });
-        drawn.iter().fold(image.into_owned(), |image, augmentation| augmentation.apply(image, canvas))
-    }
-
-    fn canvas(&self, sampling: Sampling, fill: Fill) -> Canvas {
-        Canvas { fill: fill.colour(&self.normalization), sampling }
+        image
     }
 }
