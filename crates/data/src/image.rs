@@ -41,6 +41,11 @@ impl RgbImage8 {
     }
 
     /// `[height, width, 3]` bytes.
+    pub(crate) fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
+    /// `[height, width, 3]` bytes.
     pub fn into_pixels(self) -> Vec<u8> {
         self.pixels
     }

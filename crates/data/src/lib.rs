@@ -23,12 +23,14 @@
 //! a hundred ImageNet photographs; `tests/` holds every operation and every kind of file to that.
 //! `scripts/fixtures/preprocessing.py` made the reference.
 
+mod augment;
 mod class_list;
 mod decode;
 mod error;
 mod folder;
 mod geometry;
 mod image;
+mod mix;
 mod normalize;
 mod random;
 mod random_crop;
@@ -37,11 +39,13 @@ mod source;
 mod syntax;
 mod transform;
 
+pub use augment::{Augmentation, Canvas, Distance, Fill, Sampling};
 pub use class_list::{ClassListError, read_class_list};
 pub use decode::{DecodeOptions, MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode, decode_bytes};
 pub use error::ImageError;
 pub use folder::{Folder, FolderError, Sample};
 pub use image::RgbImage8;
+pub use mix::Mix;
 pub use normalize::Normalization;
 pub use random::{Purpose, Random};
 pub use resample::Interpolation;

@@ -7,8 +7,10 @@ mod arguments;
 mod check;
 mod cut;
 mod op;
+mod print;
 mod published;
 mod read;
+mod resized;
 mod steps;
 
 use std::borrow::Cow;
@@ -45,9 +47,11 @@ pub use op::Op;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transform {
     options: DecodeOptions,
-    /// Neither `decode` nor `normalize`; the last one that changes the size fixes it, and a crop follows every `resize`.
-    spatial: Vec<Op>,
+    /// From after `decode` to before `normalize`; the last one that changes the size fixes it, and a crop follows every `resize`.
+    per_image: Vec<Op>,
     normalization: Normalization,
+    /// `mixup`, `cutmix`, both or none.
+    per_batch: Vec<Op>,
     /// `[height, width]`
     output: [usize; 2],
 }
@@ -82,11 +86,15 @@ impl Transform {
         join(ops).parse()
     }
 
-    /// The operations in their order, from `decode` to `normalize`.
+    /// The operations in their order, from `decode` to `normalize` and those on batches.
     pub fn ops(&self) -> Vec<Op> {
         let decode = Op::Decode { exif: self.options.exif, scaled: self.options.scaled };
         let normalize = Op::Normalize(self.normalization);
-        std::iter::once(decode).chain(self.spatial.iter().copied()).chain([normalize]).collect()
+        std::iter::once(decode)
+            .chain(self.per_image.iter().copied())
+            .chain([normalize])
+            .chain(self.per_batch.iter().copied())
+            .collect()
     }
 
     /// `[height, width]` of every image that comes out.
@@ -99,14 +107,20 @@ impl Transform {
         3 * self.output[0] * self.output[1]
     }
 
-    /// The last operation, `normalize`.
+    /// The last operation on one image, `normalize`.
     pub fn normalization(&self) -> Normalization {
         self.normalization
     }
 
     /// Whether the same image may come out in several ways, by the [`Draw`].
     pub fn is_random(&self) -> bool {
-        self.spatial.iter().any(Op::is_random)
+        self.per_image.iter().any(Op::is_random)
+    }
+
+    /// The operations on whole batches after `normalize`: `mixup`, `cutmix`, both or none. See
+    /// [`Mix::draw`](crate::Mix::draw).
+    pub fn batch_ops(&self) -> &[Op] {
+        &self.per_batch
     }
 
     /// The same transform with another normalisation.
@@ -141,15 +155,17 @@ fn parse(text: &str) -> Result<Transform, syntax::Problem> {
 
     let mut transform = Transform {
         options: DecodeOptions::default(),
-        spatial: Vec::new(),
+        per_image: Vec::new(),
         normalization: Normalization::Unit,
+        per_batch: Vec::new(),
         output: [0; 2],
     };
     for op in ops {
         match op {
             Op::Decode { exif, scaled } => transform.options = DecodeOptions { exif, scaled },
             Op::Normalize(normalization) => transform.normalization = normalization,
-            op => transform.spatial.push(op),
+            op if op.is_batch() => transform.per_batch.push(op),
+            op => transform.per_image.push(op),
         }
         transform.output = op.output_size().unwrap_or(transform.output);
     }

@@ -162,7 +162,11 @@ fn mistakes_are_pointed_at() {
         ("squash(3, interpolation=2)", "an interpolation is", "interpolation=2"),
         ("decode(exif=1)", "`exif` is `true` or `false`", "exif=1"),
         ("squash(3, bicubic) | decode", "`decode` comes first, once", "decode"),
-        ("normalize(unit) | squash(3, bicubic)", "`normalize` comes last, once", "normalize"),
+        (
+            "normalize(unit) | squash(3, bicubic)",
+            "this works on one image's levels, so it comes before",
+            "squash",
+        ),
         ("squash(3, bicubic)", "`normalize` must follow", "squash"),
         ("resize(3, bicubic) | normalize(unit)", "`resize` keeps the proportions", "resize"),
         ("padded_center_crop(3) | normalize(unit)", "before `normalize` stands", "normalize"),

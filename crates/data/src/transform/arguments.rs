@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use crate::augment::{Fill, Sampling};
 use crate::normalize::Normalization;
 use crate::resample::Interpolation;
 use crate::syntax::{Argument, Call, Problem, Value};
@@ -85,6 +86,76 @@ impl<'a> Arguments<'a> {
                 Err(Problem::new(message, argument.place.clone()))
             }
         }
+    }
+
+    /// As [`Arguments::number`], for one that must be written with its name.
+    pub fn named_number(
+        &mut self,
+        name: &str,
+        default: f64,
+        allowed: RangeInclusive<f64>,
+    ) -> Result<f64, Problem> {
+        match self.left.iter().any(|argument| argument.name.as_deref() == Some(name)) {
+            true => self.number(name, None, allowed),
+            false => Ok(default),
+        }
+    }
+
+    /// A whole number from 1.
+    pub fn count(&mut self, name: &str, most: usize) -> Result<usize, Problem> {
+        let argument = self.take(name, |value| matches!(value, Value::Number(_)));
+        let argument = argument.ok_or_else(|| self.missing(&format!("a whole number, `{name}`")))?;
+        match argument.value {
+            Value::Number(count) if count.fract() == 0.0 && (1.0..=most as f64).contains(&count) => {
+                Ok(count as usize)
+            }
+            _ => {
+                let message = format!("`{name}` is a whole number from 1 to {most}");
+                Err(Problem::new(message, argument.place.clone()))
+            }
+        }
+    }
+
+    /// The only word that this parameter can be.
+    pub fn word(&mut self, name: &str, word: &str) -> Result<(), Problem> {
+        let argument = self.take(name, |value| matches!(value, Value::Word(_)));
+        let argument = argument.ok_or_else(|| self.missing(&format!("a {name}, `{word}`")))?;
+        match &argument.value {
+            Value::Word(written) if written == word => Ok(()),
+            _ => Err(Problem::new(format!("the only {name} is `{word}`"), argument.place.clone())),
+        }
+    }
+
+    /// `interpolation=`, of rotations and the like.
+    pub fn sampling(&mut self) -> Result<Sampling, Problem> {
+        let Some(argument) = self.take("interpolation", |_| false) else { return Ok(Sampling::default()) };
+        match &argument.value {
+            Value::Word(word) => {
+                word.parse().map_err(|message| Problem::new(message, argument.place.clone()))
+            }
+            _ => {
+                let message = "`interpolation` is `nearest`, `bilinear` or `bicubic`";
+                Err(Problem::new(message, argument.place.clone()))
+            }
+        }
+    }
+
+    /// `fill=`, of what stands beyond an image.
+    pub fn canvas_fill(&mut self) -> Result<Fill, Problem> {
+        self.fill(Fill::default(), &[Fill::Grey, Fill::Mean, Fill::Black])
+    }
+
+    /// `fill=`, one of these.
+    pub fn fill(&mut self, default: Fill, known: &[Fill]) -> Result<Fill, Problem> {
+        let Some(argument) = self.take("fill", |_| false) else { return Ok(default) };
+        let named = match &argument.value {
+            Value::Word(word) => known.iter().find(|fill| fill.name() == word),
+            _ => None,
+        };
+        named.copied().ok_or_else(|| {
+            let names: Vec<String> = known.iter().map(|fill| format!("`{}`", fill.name())).collect();
+            Problem::new(format!("`fill` is one of {}", names.join(", ")), argument.place.clone())
+        })
     }
 
     /// Two numbers above 0, the smaller one first.

@@ -1,7 +1,6 @@
-//! The operations of a pipeline, and how they are written.
+//! The operations of a pipeline.
 
-use std::fmt;
-
+use crate::augment::{Fill, Sampling};
 use crate::normalize::Normalization;
 use crate::resample::Interpolation;
 
@@ -75,14 +74,105 @@ pub enum Op {
         /// How likely, from 0 to 1.
         probability: f64,
     },
+    /// `autoaugment(v0)`, `autoaugment(v0, interpolation=bilinear, fill=mean)`: one of the official policy's 25 pairs of
+    /// operations.
+    AutoAugment {
+        /// How rotations, shears and translations sample.
+        sampling: Sampling,
+        /// What stands beyond the image.
+        fill: Fill,
+    },
+    /// `randaugment(2, 9)`, `randaugment(2, 9, std=0.5, increasing=true, interpolation=bilinear, fill=mean)`: some of the
+    /// official 16 operations.
+    RandAugment {
+        /// How many, one after the other: the paper's N.
+        layers: usize,
+        /// How strong, the paper's M; 10 is what AutoAugment knew as the strongest.
+        magnitude: f64,
+        /// The standard deviation of each operation's magnitude about `magnitude`.
+        std: f64,
+        /// Whether posterize, solarize and the enhancements grow stronger with the magnitude too; in the official code
+        /// they do not.
+        increasing: bool,
+        /// How rotations, shears and translations sample.
+        sampling: Sampling,
+        /// What stands beyond the image, and a cutout's colour.
+        fill: Fill,
+    },
+    /// `trivialaugment`, `trivialaugment(interpolation=bilinear, fill=black)`: one operation of any strength, from
+    /// torchvision's wide ranges.
+    TrivialAugment {
+        /// How rotations, shears and translations sample.
+        sampling: Sampling,
+        /// What stands beyond the image.
+        fill: Fill,
+    },
+    /// `color_jitter(0.4, 0.4, 0.4, hue=0.1)`: torchvision's, in random order.
+    ColorJitter {
+        /// The factor is drawn within 1 plus and minus this.
+        brightness: f64,
+        /// The factor is drawn within 1 plus and minus this.
+        contrast: f64,
+        /// The factor is drawn within 1 plus and minus this.
+        saturation: f64,
+        /// The shift is drawn within plus and minus this, at most half the circle.
+        hue: f64,
+    },
+    /// `random_erasing(0.25, 0.02..1/3, 0.3..10/3, fill=mean)`: paints over a rectangle. The ranges and the fill given here
+    /// are the defaults.
+    RandomErasing {
+        /// How likely, from 0 to 1.
+        probability: f64,
+        /// The smallest and the largest area, as a share of the image's.
+        area: [f64; 2],
+        /// The least and the greatest height by width.
+        ratio: [f64; 2],
+        /// What it is painted with.
+        fill: Fill,
+    },
     /// `normalize(imagenet)`, `normalize(mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])`: levels to values.
     Normalize(Normalization),
+    /// `mixup(0.2)`, `mixup(0.2, prob=0.5)`: a batch is mixed with itself, see [`Mix`](crate::Mix).
+    MixUp {
+        /// Both parameters of the beta distribution of the share; 0 turns it off.
+        alpha: f64,
+        /// How likely a batch is mixed, where its turn it is.
+        probability: f64,
+    },
+    /// `cutmix(1)`, `cutmix(1, prob=0.5)`: a batch gets windows of itself, see [`Mix`](crate::Mix).
+    CutMix {
+        /// Both parameters of the beta distribution of the share; 0 turns it off.
+        alpha: f64,
+        /// How likely a batch is mixed, where its turn it is.
+        probability: f64,
+    },
 }
 
 impl Op {
-    /// Whether it depends on random numbers.
+    /// Whether what it does to one image depends on random numbers.
     pub fn is_random(&self) -> bool {
-        matches!(self, Self::RandomResizedCrop { .. } | Self::RandomCrop { .. } | Self::Flip { .. })
+        match self {
+            Self::Decode { .. }
+            | Self::Resize { .. }
+            | Self::Squash { .. }
+            | Self::CenterCrop { .. }
+            | Self::PaddedCenterCrop { .. }
+            | Self::Normalize(_) => false,
+            Self::RandomResizedCrop { .. }
+            | Self::RandomCrop { .. }
+            | Self::Flip { .. }
+            | Self::AutoAugment { .. }
+            | Self::RandAugment { .. }
+            | Self::TrivialAugment { .. }
+            | Self::ColorJitter { .. }
+            | Self::RandomErasing { .. } => true,
+            Self::MixUp { .. } | Self::CutMix { .. } => false,
+        }
+    }
+
+    /// Whether it works on batches of normalised values.
+    pub fn is_batch(&self) -> bool {
+        matches!(self, Self::MixUp { .. } | Self::CutMix { .. })
     }
 
     pub(super) fn is_resize(&self) -> bool {
@@ -109,52 +199,4 @@ impl Op {
     pub(super) fn changes_size(&self) -> bool {
         self.output_size().is_some() || matches!(self, Self::Resize { .. } | Self::PaddedCenterCrop { .. })
     }
-}
-
-impl fmt::Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decode { exif: true, scaled: false } => write!(f, "decode"),
-            Self::Decode { exif: false, scaled: false } => write!(f, "decode(exif=false)"),
-            Self::Decode { exif: true, scaled: true } => write!(f, "decode(scaled=true)"),
-            Self::Decode { exif: false, scaled: true } => write!(f, "decode(exif=false, scaled=true)"),
-            Self::Resize { short, interpolation } => write!(f, "resize({short}, {interpolation})"),
-            Self::Squash { height, width, interpolation } => {
-                write!(f, "squash({}, {interpolation})", size(*height, *width))
-            }
-            Self::CenterCrop { height, width } => write!(f, "center_crop({})", size(*height, *width)),
-            Self::PaddedCenterCrop { size, padding } => write!(f, "padded_center_crop({size}, {padding})"),
-            Self::RandomResizedCrop { height, width, area, ratio, interpolation } => {
-                let (size, area, ratio) = (size(*height, *width), range(*area), range(*ratio));
-                write!(f, "random_resized_crop({size}, {area}, {ratio}, {interpolation})")
-            }
-            Self::RandomCrop { height, width, padding: 0 } => {
-                write!(f, "random_crop({})", size(*height, *width))
-            }
-            Self::RandomCrop { height, width, padding } => {
-                write!(f, "random_crop({}, padding={padding})", size(*height, *width))
-            }
-            Self::Flip { probability } => write!(f, "flip({})", number(*probability)),
-            Self::Normalize(normalization) => write!(f, "normalize({normalization})"),
-        }
-    }
-}
-
-/// One number stands for both.
-fn size(height: usize, width: usize) -> String {
-    if height == width { height.to_string() } else { format!("{height}, {width}") }
-}
-
-fn range([from, to]: [f64; 2]) -> String {
-    format!("{}..{}", number(from), number(to))
-}
-
-/// As a fraction of small numbers where that is exact and shorter, so that `4/3` stays `4/3`.
-fn number(value: f64) -> String {
-    let decimal = value.to_string();
-    let fraction = (2..=12).map(f64::from).find_map(|below| {
-        let above = (value * below).round();
-        (above / below == value).then(|| format!("{above}/{below}"))
-    });
-    fraction.filter(|fraction| fraction.len() < decimal.len()).unwrap_or(decimal)
 }

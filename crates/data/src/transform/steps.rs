@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::cut::Cut;
 use super::{Draw, Op, Transform};
+use crate::augment::{
+    self, Augmentation, Canvas, ColorJitter, Fill, RandAugment, RandomErasing, Rectangle, Sampling,
+};
 use crate::decode::{Encoded, FULL};
 use crate::error::ImageError;
 use crate::image::RgbImage8;
@@ -50,7 +53,7 @@ impl Transform {
         drawing: &mut Drawing,
     ) -> Result<RgbImage8, ImageError> {
         let file = Encoded::open(self.options, bytes, name)?;
-        let mut ops = self.spatial.iter();
+        let mut ops = self.per_image.iter();
         let first = ops.next().zip(Some(ops.next()));
         let cut = first.and_then(|(op, next)| {
             let crop = next.filter(|next| op.is_resize() && next.is_crop());
@@ -74,26 +77,95 @@ impl Transform {
         drawing: &mut Drawing,
     ) -> RgbImage8 {
         let mut image = image;
-        let mut ops = self.spatial[first..].iter().peekable();
+        let mut ops = self.per_image[first..].iter().peekable();
         while let Some(op) = ops.next() {
             let crop = ops.next_if(|next| op.is_resize() && next.is_crop());
-            image = Cow::Owned(apply(op, crop, image, drawing));
+            image = Cow::Owned(self.apply_op(op, crop, image, drawing));
         }
         image.into_owned()
     }
-}
 
-fn apply(op: &Op, crop: Option<&Op>, image: Cow<'_, RgbImage8>, drawing: &mut Drawing) -> RgbImage8 {
-    if let Some(cut) = Cut::new(op, crop, (image.width(), image.height()), drawing) {
-        return cut.apply(&image);
-    }
-    let mut image = image.into_owned();
-    match *op {
-        Op::Flip { probability } if drawing.random.chance(probability) => {
-            image.flip();
-            drawing.note(|| "flip".to_string());
+    fn apply_op(
+        &self,
+        op: &Op,
+        crop: Option<&Op>,
+        image: Cow<'_, RgbImage8>,
+        drawing: &mut Drawing,
+    ) -> RgbImage8 {
+        let size = (image.width(), image.height());
+        if let Some(cut) = Cut::new(op, crop, size, drawing) {
+            return cut.apply(&image);
         }
-        _ => {}
+        match *op {
+            Op::Flip { probability } => {
+                let mut image = image.into_owned();
+                if drawing.random.chance(probability) {
+                    image.flip();
+                    drawing.note(|| "flip".to_string());
+                }
+                image
+            }
+            Op::AutoAugment { sampling, fill } => {
+                let drawn = augment::auto_augment([size.1, size.0], &mut drawing.random);
+                self.augment(image, "autoaugment", &drawn, self.canvas(sampling, fill), drawing)
+            }
+            Op::RandAugment { layers, magnitude, std, increasing, sampling, fill } => {
+                let policy = RandAugment { layers, magnitude, std, increasing };
+                let drawn = augment::rand_augment(policy, [size.1, size.0], &mut drawing.random);
+                self.augment(image, "randaugment", &drawn, self.canvas(sampling, fill), drawing)
+            }
+            Op::TrivialAugment { sampling, fill } => {
+                let drawn = augment::trivial_augment(&mut drawing.random);
+                self.augment(image, "trivialaugment", drawn.as_slice(), self.canvas(sampling, fill), drawing)
+            }
+            Op::ColorJitter { brightness, contrast, saturation, hue } => {
+                let jitter = ColorJitter { brightness, contrast, saturation, hue };
+                let drawn = jitter.draw(&mut drawing.random);
+                self.augment(
+                    image,
+                    "color_jitter",
+                    &drawn,
+                    self.canvas(Sampling::default(), Fill::default()),
+                    drawing,
+                )
+            }
+            Op::RandomErasing { probability, area, ratio, fill } => {
+                let mut image = image.into_owned();
+                let erasing = RandomErasing { area, ratio };
+                if drawing.random.chance(probability)
+                    && let Some(place) = erasing.draw(size.0, size.1, &mut drawing.random)
+                {
+                    augment::erase(&mut image, place, fill, &self.normalization, &mut drawing.random);
+                    drawing.note(|| {
+                        let Rectangle { x, y, width, height } = place;
+                        format!("random_erasing: {width} x {height} at {x}, {y}")
+                    });
+                }
+                image
+            }
+            _ => image.into_owned(),
+        }
     }
-    image
+
+    fn augment(
+        &self,
+        image: Cow<'_, RgbImage8>,
+        name: &str,
+        drawn: &[Augmentation],
+        canvas: Canvas,
+        drawing: &mut Drawing,
+    ) -> RgbImage8 {
+        drawing.note(|| match drawn {
+            [] => format!("{name}: nothing"),
+            drawn => format!(
+                "{name}: {}",
+                drawn.iter().map(Augmentation::to_string).collect::<Vec<_>>().join(", ")
+            ),
+        });
+        drawn.iter().fold(image.into_owned(), |image, augmentation| augmentation.apply(image, canvas))
+    }
+
+    fn canvas(&self, sampling: Sampling, fill: Fill) -> Canvas {
+        Canvas { fill: fill.colour(&self.normalization), sampling }
+    }
 }
