@@ -5,8 +5,9 @@
 //! ```
 //!
 //! The folder has class folders or images. Each round is another epoch, with other crops, and its rate is printed on a
-//! line. `--windows` prints, for the first epoch, each file and what was drawn for it instead, for other programs to do
-//! the same. `scripts/benchmark_input.py` compares with torchvision.
+//! line. Instead, `--windows` prints each file and what was drawn for it in the first epoch, and `--pixels FILE` writes
+//! the levels that came out, so that another program can do the same: `scripts/benchmark_input.py` compares with
+//! torchvision.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,13 @@ fn main() -> Result<(), Failure> {
     collect(Path::new(folder), &mut files)?;
     files.sort();
     if arguments.iter().any(|argument| argument == "--windows") {
-        return print_windows(&transform, &files);
+        return first_epoch(&transform, &files, |name, notes, _| println!("{name}\t{}", notes.join("; ")));
+    }
+    let pixels = option("--pixels", "");
+    if !pixels.is_empty() {
+        let mut all = Vec::new();
+        first_epoch(&transform, &files, |_, _, levels| all.extend_from_slice(levels))?;
+        return Ok(fs::write(pixels, all)?);
     }
     let (threads, rounds): (usize, u64) =
         (option("--threads", "1").parse()?, option("--rounds", "5").parse()?);
@@ -75,14 +82,19 @@ fn epoch_of(transform: &Transform, files: &[PathBuf], epoch: u64, threads: usize
     })
 }
 
-fn print_windows(transform: &Transform, files: &[PathBuf]) -> Result<(), Failure> {
+/// Calls `each` with a file, what was drawn for it, and its levels.
+fn first_epoch(
+    transform: &Transform,
+    files: &[PathBuf],
+    mut each: impl FnMut(&str, &[String], &[u8]),
+) -> Result<(), Failure> {
     let mut levels = vec![0; transform.output_len()];
     for (index, path) in files.iter().enumerate() {
         let content = Content::File(fs::read(path)?);
         let name = path.display().to_string();
         let draw = Draw { index: index as u64, ..Draw::default() };
         let notes = transform.render_described(&content, &name, draw, &mut levels)?;
-        println!("{name}\t{}", notes.join("; "));
+        each(&name, &notes, &levels);
     }
     Ok(())
 }
