@@ -237,7 +237,7 @@ impl Loader {
             return Err(LoaderError::TooManySamples { samples });
         }
         let [height, width] = options.transform.output_size();
-        let bytes = batch_size.checked_mul(options.transform.output_len()).unwrap_or(usize::MAX);
+        let bytes = batch_size.saturating_mul(options.transform.output_len());
         if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
             return Err(LoaderError::OutOfMemory { batch_size, width, height });
         }

@@ -25,8 +25,8 @@ impl Batch {
     /// The images, `[batch, 3, height, width]`: normalised, and mixed where the transform says so.
     pub fn images(&self, normalization: Normalization, device: &Device, on: NormalizeOn) -> Tensor<4> {
         let images = match on {
-            NormalizeOn::Host => self.from_values(normalization, device),
-            NormalizeOn::Device => self.from_levels(normalization, device),
+            NormalizeOn::Host => self.normalised_here(normalization, device),
+            NormalizeOn::Device => self.normalised_there(normalization, device),
         };
         match self.mix() {
             Some(mix) => mixed(images, mix),
@@ -55,7 +55,7 @@ impl Batch {
         Tensor::from_data(TensorData::new(weights, [self.valid().len()]), device)
     }
 
-    fn from_values(&self, normalization: Normalization, device: &Device) -> Tensor<4> {
+    fn normalised_here(&self, normalization: Normalization, device: &Device) -> Tensor<4> {
         let [batch, height, width, channels] = self.shape();
         let mut values = vec![0.0; self.levels().len()];
         let image = height * width * channels;
@@ -65,7 +65,7 @@ impl Batch {
         Tensor::from_data(TensorData::new(values, [batch, channels, height, width]), device)
     }
 
-    fn from_levels(&self, normalization: Normalization, device: &Device) -> Tensor<4> {
+    fn normalised_there(&self, normalization: Normalization, device: &Device) -> Tensor<4> {
         let [batch, height, width, channels] = self.shape();
         let count = self.levels().len();
         let words = count.div_ceil(4);
@@ -78,7 +78,7 @@ impl Batch {
         let packed = Tensor::<1, Int>::from_data(TensorData::new(packed, [words]), device);
         let byte = |place: i32| packed.clone().bitwise_right_shift_scalar(8 * place).bitwise_and_scalar(255);
         let levels: Tensor<2, Int> = Tensor::stack((0..4).map(byte).collect(), 1);
-        let levels = levels.reshape([words * 4]).slice([0..count]).float();
+        let levels = levels.reshape([words * 4]).narrow(0, 0, count).float();
         let levels = levels.reshape([batch, height, width, channels]).permute([0, 3, 1, 2]);
         let of_channels = |values: [f32; 3]| {
             Tensor::<1>::from_data(TensorData::new(values.to_vec(), [3]), device).reshape([1, 3, 1, 1])

