@@ -15,6 +15,8 @@ use crate::error::CliError;
 /// Weights with what they imply.
 pub struct Loaded {
     pub weights: Weights,
+    /// Their file.
+    pub path: PathBuf,
 }
 
 impl Loaded {
@@ -42,7 +44,7 @@ pub fn weights(source: &str, model: Option<&str>) -> Result<Loaded, CliError> {
         Some(name) => LoadOptions { model: Some(name.to_string()), ..options },
         None => options,
     };
-    Ok(Loaded { weights: efficientnet_weights::load(path, &options)? })
+    Ok(Loaded { weights: efficientnet_weights::load(&path, &options)?, path })
 }
 
 /// How many threads decode images.

@@ -187,7 +187,7 @@ fn a_preview_is_one_page_with_its_images() {
     };
     let output = preview(line, &[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let html = std::fs::read_to_string(page).unwrap();
+    let html = fs::read_to_string(page).unwrap();
     // Three originals, two variants of each, and the three mixed.
     assert_eq!(html.matches("data:image/png;base64,").count(), 3 + 6 + 3);
     assert!(html.contains("randaugment: ") && html.contains("a batch, mixed: cutmix"));
@@ -197,11 +197,11 @@ fn a_preview_is_one_page_with_its_images() {
     assert_eq!(again.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&again.stderr).contains("--force"));
     assert!(preview(line, &["--force"]).status.success());
-    assert_eq!(std::fs::read_to_string(page).unwrap(), html, "the same seed gave another page");
+    assert_eq!(fs::read_to_string(page).unwrap(), html, "the same seed gave another page");
 
     let wrong = preview("flop(0.5) | normalize(imagenet)", &["--force"]);
     let text = String::from_utf8(wrong.stderr).unwrap();
     assert_eq!(wrong.status.code(), Some(2), "{text}");
     assert!(text.contains("there is no operation `flop`") && text.trim_end().ends_with("^^^^"), "{text}");
-    assert_eq!(std::fs::read_to_string(page).unwrap(), html);
+    assert_eq!(fs::read_to_string(page).unwrap(), html);
 }

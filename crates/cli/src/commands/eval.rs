@@ -55,11 +55,17 @@ pub fn run(args: &EvalArgs) -> Outcome {
     let offset = loaded.class_offset();
     let classes = loaded.weights.spec().num_classes - offset;
     let source = spread(classes::source(&args.data, args.classes.as_deref(), classes)?, args.limit)?;
+    let weights = loaded.path;
     let network = Network::from_weights(loaded.weights, &device)?;
     loading::input_shape(&network, &transform)?;
 
-    let header = Header::new(&network.spec().name, &args.network.weights, &transform, &*source)?;
-    let record = Record::open(args.out.as_deref(), args.resume, &header)?;
+    let record = match &args.out {
+        Some(out) => {
+            let header = Header::new(&network.spec().name, &weights, &transform, &*source)?;
+            Record::open(out, args.resume, &header)?
+        }
+        None => Record::default(),
+    };
     let on = if name.computes_in_host_memory() { NormalizeOn::Host } else { NormalizeOn::Device };
     let mut evaluation = Evaluation { network: &network, device: &device, on, offset, record };
     let done = evaluation.record.done();

@@ -3,6 +3,8 @@
 //! `EFFICIENTNET_TEST_BACKENDS=flex,tch` chooses the backends; without it those of `flex` and `ndarray` run that are
 //! compiled in. A backend that is asked for and cannot be used is a failure, never a silent pass.
 
+#![allow(dead_code, reason = "every test program uses a part of it")]
+
 use std::env;
 use std::sync::Mutex;
 

@@ -4,7 +4,7 @@
 //! in one piece; a line that a crash cut in two is dropped, and its batch computed again.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use efficientnet_data::{Source, Transform};
@@ -18,6 +18,7 @@ use crate::error::CliError;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     model: String,
+    /// SHA-256 of the weights' file.
     weights: String,
     transform: String,
     images: usize,
@@ -26,9 +27,13 @@ pub struct Header {
 }
 
 impl Header {
+    /// What a network of these weights is to say of a source.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] where the weights cannot be read again.
     pub fn new(
         model: &str,
-        weights: &str,
+        weights: &Path,
         transform: &Transform,
         source: &dyn Source,
     ) -> Result<Self, CliError> {
@@ -36,15 +41,29 @@ impl Header {
         for index in 0..source.len() {
             hasher.update(format!("{}\t{}\n", source.key(index), source.class(index)));
         }
-        let data = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self {
             model: model.to_string(),
-            weights: weights.to_string(),
+            weights: hash_of(weights).map_err(|error| CliError::reading(weights, &error))?,
             transform: transform.to_string(),
             images: source.len(),
-            data,
+            data: hexadecimal(hasher),
         })
     }
+}
+
+fn hash_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let (mut hasher, mut piece) = (Sha256::new(), vec![0; 1 << 18]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hexadecimal(hasher)),
+            length => hasher.update(&piece[..length]),
+        }
+    }
+}
+
+fn hexadecimal(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The results of one batch.
@@ -55,22 +74,20 @@ struct Batch {
     skipped: Vec<String>,
 }
 
-/// Results, and the file that keeps them.
+/// Results, and the file that keeps them; by default there is none.
+#[derive(Default)]
 pub struct Record {
     results: Batch,
     file: Option<(File, PathBuf)>,
 }
 
 impl Record {
-    /// A record in `path`, or in memory only. With `resume` an existing one is gone on with.
+    /// A record in `path`. With `resume` an existing one is gone on with.
     ///
     /// # Errors
     /// [`CliError::Usage`] where the file exists and is not to be gone on with, or is of another evaluation.
-    pub fn open(path: Option<&Path>, resume: bool, header: &Header) -> Result<Self, CliError> {
-        let empty = Batch::default();
-        let Some(path) = path else { return Ok(Self { results: empty, file: None }) };
-        let exists = path.exists();
-        if exists && !resume {
+    pub fn open(path: &Path, resume: bool, header: &Header) -> Result<Self, CliError> {
+        if path.exists() && !resume {
             let sentence = format!(
                 "{} exists; go on with it with --resume, or give another name to --out",
                 path.display()
@@ -112,7 +129,7 @@ impl Record {
     }
 }
 
-fn write_line(file: &mut File, value: &impl Serialize) -> std::io::Result<()> {
+fn write_line(file: &mut File, value: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(value)?;
     line.push(b'\n');
     file.write_all(&line)
@@ -148,10 +165,10 @@ fn check(line: &[u8], path: &Path, header: &Header) -> Result<(), CliError> {
         return Ok(());
     }
     Err(CliError::Usage(format!(
-        "{} records {} with {} on {} images, which is another evaluation than this one; give another name to --out",
+        "{} records {} on {} images, which is another evaluation than this one (other weights, transform or images); \
+         give another name to --out",
         path.display(),
         found.model,
-        found.weights,
         found.images
     )))
 }
@@ -182,7 +199,7 @@ mod tests {
     }
 
     fn refused(path: &Path, resume: bool, model: &str) -> String {
-        match Record::open(Some(path), resume, &header(model)) {
+        match Record::open(path, resume, &header(model)) {
             Err(CliError::Usage(sentence)) => sentence,
             Err(other) => panic!("{other:?}"),
             Ok(_) => panic!("it opened"),
@@ -193,16 +210,16 @@ mod tests {
     fn a_record_is_gone_on_with() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("eval.jsonl");
-        let mut record = Record::open(Some(&path), false, &header("b0")).unwrap();
+        let mut record = Record::open(&path, false, &header("b0")).unwrap();
         record.add(vec![prediction(1)], vec!["torn".to_string()]).unwrap();
         drop(record);
         // As a crash leaves it.
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"predictions\":[{\"pa").unwrap();
-        let mut record = Record::open(Some(&path), true, &header("b0")).unwrap();
+        let mut record = Record::open(&path, true, &header("b0")).unwrap();
         assert_eq!(record.done(), 2);
         record.add(vec![prediction(2)], Vec::new()).unwrap();
-        let (predictions, skipped) = Record::open(Some(&path), true, &header("b0")).unwrap().into_parts();
+        let (predictions, skipped) = Record::open(&path, true, &header("b0")).unwrap().into_parts();
         assert_eq!(predictions, [prediction(1), prediction(2)]);
         assert_eq!(skipped, ["torn"]);
     }
@@ -211,7 +228,7 @@ mod tests {
     fn other_files_are_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("eval.jsonl");
-        drop(Record::open(Some(&path), true, &header("b0")).unwrap());
+        drop(Record::open(&path, true, &header("b0")).unwrap());
         assert!(refused(&path, false, "b0").contains("--resume"));
         assert!(refused(&path, true, "b1").contains("another evaluation"));
         std::fs::write(&path, "dear diary\n").unwrap();
