@@ -94,7 +94,7 @@ pub(crate) struct Encoded<'a> {
 
 enum Decoding<'a> {
     /// Decoded part by part.
-    Jpeg(jpeg::Jpeg<'a>),
+    Jpeg(Box<jpeg::Jpeg<'a>>),
     /// Everything else is decoded at once.
     Done(RgbImage8),
 }
@@ -108,7 +108,7 @@ impl<'a> Encoded<'a> {
         let format = image::guess_format(bytes);
         let format = format.map_err(|_| ImageError::NotAnImage { name: name.to_string() })?;
         let content = match format {
-            ImageFormat::Jpeg => jpeg::Jpeg::open(bytes, options.exif).map(Decoding::Jpeg),
+            ImageFormat::Jpeg => jpeg::Jpeg::open(bytes, options.exif).map(Box::new).map(Decoding::Jpeg),
             _ => other(bytes, format, options.exif).map(Decoding::Done),
         };
         Ok(Self { name, format, content: content.map_err(|failure| failure.named(name, format))? })

@@ -267,7 +267,7 @@ impl Plane {
             }
             _ => {
                 let near = y / 2;
-                let far = if y % 2 == 0 { near.saturating_sub(1) } else { near + 1 };
+                let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
                 let far = far.clamp(self.area.rows.start, self.area.rows.end - 1);
                 Arch::new().dispatch(Smooth { near: self.row(near), far: self.row(far), target: room });
                 room
