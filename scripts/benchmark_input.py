@@ -7,7 +7,9 @@ Both sides do the same: open the file, decode, random resized crop of 224 (bicub
 Pillow 13.0.0 and torch 2.9.1 on one thread are what the figures in docs/input.md were made with. There are two rows of
 torchvision: its own `RandomResizedCrop`, whose crops are larger than ours (the official code draws the area in another
 way), and the same windows and flips as ours. One round of each follows the other, so that whatever else runs on the
-machine slows them alike. `--large` adds photographs scaled up to 4000 pixels, made in a temporary folder.
+machine slows them alike, and rates are given by the clock and by the processor's time of the process, which waits for
+nobody else; ours includes the start of the program and the first epoch. `--large` adds photographs scaled up to 4000
+pixels, made in a temporary folder.
 
 Before anything is timed, the pixels of the same windows are compared; the script stops if any level differs.
 """
@@ -15,6 +17,7 @@ Before anything is timed, the pixels of the same windows are compared; the scrip
 import argparse
 import os
 import re
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -32,11 +35,18 @@ NOTE = re.compile(r"random_resized_crop: (\d+) x (\d+) at (\d+), (\d+)")
 LINE = "{decode} | random_resized_crop(224, 0.08..1, 3/4..4/3) | flip(0.5) | normalize(imagenet)"
 
 
+EPOCHS = 4
+
+
 def ours(arguments, folder, *options):
-    """Images a second in each round."""
-    command = [arguments.binary, str(folder), *options]
+    """Images a second by the clock (median of a few epochs) and by the processor's time of the whole process."""
+    command = [arguments.binary, str(folder), "--rounds", str(EPOCHS), *options]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return [float(line.split()[0]) for line in out.splitlines()]
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    images = EPOCHS * sum(path.is_file() for path in Path(folder).rglob("*"))
+    return statistics.median(float(line.split()[0]) for line in out.splitlines()), images / used
 
 
 def windows(arguments, folder):
@@ -58,10 +68,11 @@ def same(path, drawn):
 
 
 def rate(work, paths):
-    start = time.perf_counter()
+    """Images a second by the clock and by the processor's time."""
+    start, used = time.perf_counter(), time.process_time()
     for path in paths:
         work(path)
-    return len(paths) / (time.perf_counter() - start)
+    return len(paths) / (time.perf_counter() - start), len(paths) / (time.process_time() - used)
 
 
 def compare(arguments, folder, paths, drawn):
@@ -93,10 +104,10 @@ def measure(arguments, folder, title):
     sides = {
         "torchvision": lambda: rate(lambda path: own(Image.open(path).convert("RGB")), paths),
         "torchvision, our windows": lambda: rate(lambda path: values(same(path, drawn)), paths),
-        "ours": lambda: ours(arguments, folder, "--rounds", "2")[-1],
+        "ours": lambda: ours(arguments, folder),
         "ours, `decode(scaled=true)`": lambda: ours(
-            arguments, folder, "--rounds", "2", "--line", LINE.format(decode="decode(scaled=true)")
-        )[-1],
+            arguments, folder, "--line", LINE.format(decode="decode(scaled=true)")
+        ),
     }
     rates = {name: [] for name in sides}
     for _ in range(arguments.rounds):
@@ -106,16 +117,18 @@ def measure(arguments, folder, title):
 
 
 def report(title, rates):
-    print(f"\n| {title} | images/s, median | lowest to highest | times torchvision | times, our windows |")
-    print("|---|---:|---:|---:|---:|")
-    for name, rate in rates.items():
+    head = ["images/s", "lowest to highest", "images per processor second", "times torchvision", "times, our windows"]
+    print(f"\n| {title} | {' | '.join(head)} |")
+    print("|---|" + "---:|" * len(head))
+    for name, turns in rates.items():
+        clock, used = zip(*turns)
         ratios = [
-            statistics.median(one / other for one, other in zip(rate, rates[base]))
+            statistics.median(one / other for one, (_, other) in zip(used, rates[base]))
             for base in ("torchvision", "torchvision, our windows")
         ]
-        middle = statistics.median(rate)
-        spread = f"{min(rate):.0f} to {max(rate):.0f}"
-        print(f"| {name} | {middle:.0f} | {spread} | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+        spread = f"{min(clock):.0f} to {max(clock):.0f}"
+        numbers = f"{statistics.median(clock):.0f} | {spread} | {statistics.median(used):.0f}"
+        print(f"| {name} | {numbers} | {ratios[0]:.2f} | {ratios[1]:.2f} |", flush=True)
 
 
 def scaling(arguments):
@@ -124,7 +137,7 @@ def scaling(arguments):
     rates = {"1": [], "2": []}
     for _ in range(arguments.rounds):
         for threads, rate in rates.items():
-            rate.append(ours(arguments, arguments.folder, "--rounds", "5", "--threads", threads)[-1])
+            rate.append(ours(arguments, arguments.folder, "--threads", threads)[0])
     ratio = statistics.median(two / one for one, two in zip(rates["1"], rates["2"]))
     medians = [statistics.median(rate) for rate in rates.values()]
     print(f"\n1 thread {medians[0]:.0f} images/s, 2 threads {medians[1]:.0f}: {ratio:.2f} times (median of the turns)")

@@ -113,12 +113,14 @@ impl<'a> Jpeg<'a> {
 
 /// A part of the pixels of an image of this width.
 fn crop(pixels: Vec<u8>, width: usize, area: &Area) -> Vec<u8> {
-    let rows = pixels.chunks_exact(width * 3).skip(area.rows.start).take(area.rows.len());
-    let part = |row: &[u8]| row[area.columns.start * 3..area.columns.end * 3].to_vec();
     if area.columns.len() == width && area.rows == (0..pixels.len() / 3 / width) {
         return pixels;
     }
-    rows.flat_map(part).collect()
+    let mut part = Vec::with_capacity(area.columns.len() * area.rows.len() * 3);
+    for row in pixels.chunks_exact(width * 3).skip(area.rows.start).take(area.rows.len()) {
+        part.extend_from_slice(&row[area.columns.start * 3..area.columns.end * 3]);
+    }
+    part
 }
 
 impl From<JpegError> for Failure {

@@ -27,7 +27,8 @@ impl<'a> Part<'a> {
 
     /// A copy of these columns and rows of it.
     pub fn part(&self, columns: &Range<usize>, rows: &Range<usize>) -> Part<'static> {
-        let pixels: Vec<u8> = rows.clone().flat_map(|y| self.row(y, columns).iter().copied()).collect();
+        let mut pixels = Vec::with_capacity(columns.len() * rows.len() * 3);
+        rows.clone().for_each(|y| pixels.extend_from_slice(self.row(y, columns)));
         Part { columns: columns.clone(), rows: rows.clone(), pixels: Cow::Owned(pixels) }
     }
 

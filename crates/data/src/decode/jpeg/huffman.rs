@@ -12,6 +12,9 @@ use libjpeg_turbo_rs::common::quant_table::ZIGZAG_ORDER;
 /// Codes up to this length are looked up at once; longer ones are below one in a hundred.
 const LOOKUP_BITS: u32 = 10;
 
+/// The most that a code in the table and its number take.
+const SYMBOL_BITS: u32 = LOOKUP_BITS + 15;
+
 /// How far a leap looks ahead.
 const LEAP_BITS: u32 = 12;
 
@@ -51,15 +54,27 @@ pub struct Table {
     codes: Arc<HuffmanTable>,
 }
 
-/// As many whole symbols as there are in the next [`LEAP_BITS`] bits, up to the end of the block.
+/// As many whole symbols as there are in the next [`LEAP_BITS`] bits, up to the end of the block, in one word: their bits
+/// (0 if not even the first symbol is whole), whether the last one ends the block, and their coefficients, zeros included.
 #[derive(Clone, Copy, Default)]
-struct Leap {
-    /// Their bits; 0 if not even the first symbol is whole.
-    bits: u8,
-    /// Their coefficients, zeros included.
-    places: u8,
-    /// 1 if the last of them ends the block.
-    end: u8,
+struct Leap(u16);
+
+impl Leap {
+    fn new(bits: u32, ends: bool, places: u32) -> Self {
+        Self((bits | u32::from(ends) << 7 | places << 8) as u16)
+    }
+
+    fn bits(self) -> u32 {
+        u32::from(self.0 & 0x7F)
+    }
+
+    fn ends(self) -> bool {
+        self.0 & 0x80 != 0
+    }
+
+    fn places(self) -> usize {
+        usize::from(self.0 >> 8)
+    }
 }
 
 impl Table {
@@ -82,35 +97,35 @@ impl Table {
     }
 
     fn leap(&self, buffer: u64) -> Leap {
-        let mut leap = Leap::default();
+        let (mut bits, mut places) = (0, 0);
         loop {
-            let symbol = self.symbols[((buffer << leap.bits) >> (64 - LOOKUP_BITS)) as usize];
-            let bits = u32::from(leap.bits) + symbol.bits();
-            let places = match (symbol.size(), symbol.run()) {
+            let symbol = self.symbols[((buffer << bits) >> (64 - LOOKUP_BITS)) as usize];
+            let passed = match (symbol.size(), symbol.run()) {
                 (0, 0) => 0,
                 (0, 15) => 16,
-                (0, _) => return leap,
-                (_, run) => run as u8 + 1,
+                (0, _) => break,
+                (_, run) => run + 1,
             };
-            if symbol.bits() == 0 || bits > LEAP_BITS || leap.places + places > 63 {
-                return leap;
+            if symbol.bits() == 0 || bits + symbol.bits() > LEAP_BITS || places + passed > 63 {
+                break;
             }
-            leap = Leap { bits: bits as u8, places: leap.places + places, end: u8::from(places == 0) };
-            if leap.end == 1 {
-                return leap;
+            bits += symbol.bits();
+            places += passed;
+            if passed == 0 {
+                return Leap::new(bits, true, places);
             }
         }
+        Leap::new(bits, false, places)
     }
 
-    /// The symbol at the top of `buffer`.
+    /// The symbol at the top of `buffer`, whose bits are 0 if its code is too long for the table.
     #[inline(always)]
-    fn symbol(&self, buffer: u64) -> Option<Symbol> {
-        let symbol = self.symbols[(buffer >> (64 - LOOKUP_BITS)) as usize];
-        if symbol.bits() > 0 { Some(symbol) } else { self.long(buffer) }
+    fn symbol(&self, buffer: u64) -> Symbol {
+        self.symbols[(buffer >> (64 - LOOKUP_BITS)) as usize]
     }
 
     #[cold]
-    fn long(&self, buffer: u64) -> Option<Symbol> {
+    fn long_symbol(&self, buffer: u64) -> Option<Symbol> {
         self.codes.lookup((buffer >> 48) as u16).ok().map(Symbol::new)
     }
 }
@@ -139,7 +154,7 @@ impl<'a> Bits<'a> {
         self.missing > self.count
     }
 
-    /// Makes at least 56 bits ready: more than the longest code and the longest number take together.
+    /// Makes at least 56 bits ready, where there are fewer: more than the longest code and the longest number together.
     #[inline(always)]
     fn refill(&mut self) {
         if let Some(word) = self.data.get(self.next..).and_then(|rest| rest.first_chunk()) {
@@ -181,6 +196,22 @@ impl<'a> Bits<'a> {
         self
     }
 
+    /// The next symbol; it and its number are ready to be read.
+    #[inline(always)]
+    fn symbol(&mut self, table: &Table) -> Option<Symbol> {
+        if self.count < SYMBOL_BITS {
+            self.refill();
+        }
+        let symbol = table.symbol(self.buffer);
+        if symbol.bits() > 0 {
+            return Some(symbol);
+        }
+        if self.count < 32 {
+            self.refill();
+        }
+        table.long_symbol(self.buffer)
+    }
+
     #[inline(always)]
     fn consume(&mut self, bits: u32) {
         self.buffer <<= bits;
@@ -208,10 +239,7 @@ impl<'a> Bits<'a> {
     ) -> Option<()> {
         // A copy, which the compiler keeps in registers.
         let mut bits = *self;
-        if bits.count < 32 {
-            bits.refill();
-        }
-        let symbol = dc_table.symbol(bits.buffer)?;
+        let symbol = bits.symbol(dc_table)?;
         if symbol.size() > 11 || symbol.run() > 0 {
             return None;
         }
@@ -223,22 +251,22 @@ impl<'a> Bits<'a> {
         }
         let mut place = 1;
         while place < 64 {
-            if bits.count < 32 {
-                bits.refill();
-            }
             if !KEEP {
+                if bits.count < LEAP_BITS {
+                    bits.refill();
+                }
                 let leap = ac_table.leaps.get((bits.buffer >> (64 - LEAP_BITS)) as usize);
                 let leap = leap.copied().unwrap_or_default();
-                if leap.bits > 0 && place + usize::from(leap.places + leap.end) <= 64 {
-                    bits.consume(leap.bits.into());
-                    place += usize::from(leap.places);
-                    if leap.end == 1 {
+                if leap.bits() > 0 && place + leap.places() + usize::from(leap.ends()) <= 64 {
+                    bits.consume(leap.bits());
+                    place += leap.places();
+                    if leap.ends() {
                         break;
                     }
                     continue;
                 }
             }
-            let symbol = ac_table.symbol(bits.buffer)?;
+            let symbol = bits.symbol(ac_table)?;
             place += symbol.run() as usize;
             if symbol.size() == 0 {
                 bits.consume(symbol.bits());
