@@ -271,7 +271,7 @@ impl Task for Apart<'_, '_> {
                 let count = shapes.group.min(share - group * shapes.group);
                 let data = &work.data[start * work.length..(start + count) * work.length];
                 let job = Job { program: &work.plan.program, shapes, images: data, count, arena };
-                let crew = Crew { thread: 0, threads: 1, next: &[], barrier: None };
+                let crew = Crew { threads: 1, next: &[], barrier: None };
                 run(s, job, &crew, scratch, None);
                 for slot in 0..count {
                     work.unpack(S::LANES, shapes, arena, slot, start + slot);
@@ -312,7 +312,7 @@ impl Task for Together<'_, '_> {
                 let data = &work.data[image * work.length..(image + 1) * work.length];
                 let job = Job { program: &work.plan.program, shapes, images: data, count: 1, arena };
                 let barrier = (threads > 1).then_some(&*barrier);
-                let crew = Crew { thread, threads, next, barrier };
+                let crew = Crew { threads, next, barrier };
                 let mut times = (thread == 0).then(|| times.lock().unwrap_or_else(PoisonError::into_inner));
                 let times = times.as_mut().and_then(|times| times.as_deref_mut());
                 run(s, job, &crew, &mut lane.scratch, times);

@@ -20,7 +20,6 @@ use crate::team::Barrier;
 
 /// One thread's part in a crew.
 pub(crate) struct Crew<'a> {
-    pub thread: usize,
     pub threads: usize,
     /// For each step the next unit that nobody has taken; all 0 at the start.
     pub next: &'a [AtomicUsize],

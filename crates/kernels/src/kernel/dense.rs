@@ -165,11 +165,11 @@ unsafe fn tile_of_blocks<S: Simd, const STEP: usize>(s: S, place: Place<'_>, row
 /// As [`Tile`].
 unsafe fn tile_of_rows<S: Simd, const STEP: usize, const NR: usize>(s: S, place: Place<'_>, rows: usize) {
     match rows {
-        10 => s.enter(Tile::<STEP, 10, NR>(place)),
-        11 => s.enter(Tile::<STEP, 11, NR>(place)),
-        12 => s.enter(Tile::<STEP, 12, NR>(place)),
-        13 => s.enter(Tile::<STEP, 13, NR>(place)),
-        14 => s.enter(Tile::<STEP, 14, NR>(place)),
+        10 => fitting::<S, STEP, 10, NR>(s, place),
+        11 => fitting::<S, STEP, 11, NR>(s, place),
+        12 => fitting::<S, STEP, 12, NR>(s, place),
+        13 => fitting::<S, STEP, 13, NR>(s, place),
+        14 => fitting::<S, STEP, 14, NR>(s, place),
         // SAFETY: handed on.
         _ => unsafe { tile_of_few_rows::<S, STEP, NR>(s, place, rows) },
     }
@@ -179,16 +179,25 @@ unsafe fn tile_of_rows<S: Simd, const STEP: usize, const NR: usize>(s: S, place:
 /// As [`Tile`].
 unsafe fn tile_of_few_rows<S: Simd, const STEP: usize, const NR: usize>(s: S, place: Place<'_>, rows: usize) {
     match rows {
-        1 => s.enter(Tile::<STEP, 1, NR>(place)),
-        2 => s.enter(Tile::<STEP, 2, NR>(place)),
-        3 => s.enter(Tile::<STEP, 3, NR>(place)),
-        4 => s.enter(Tile::<STEP, 4, NR>(place)),
-        5 => s.enter(Tile::<STEP, 5, NR>(place)),
-        6 => s.enter(Tile::<STEP, 6, NR>(place)),
-        7 => s.enter(Tile::<STEP, 7, NR>(place)),
-        8 => s.enter(Tile::<STEP, 8, NR>(place)),
-        9 => s.enter(Tile::<STEP, 9, NR>(place)),
+        1 => fitting::<S, STEP, 1, NR>(s, place),
+        2 => fitting::<S, STEP, 2, NR>(s, place),
+        3 => fitting::<S, STEP, 3, NR>(s, place),
+        4 => fitting::<S, STEP, 4, NR>(s, place),
+        5 => fitting::<S, STEP, 5, NR>(s, place),
+        6 => fitting::<S, STEP, 6, NR>(s, place),
+        7 => fitting::<S, STEP, 7, NR>(s, place),
+        8 => fitting::<S, STEP, 8, NR>(s, place),
+        9 => fitting::<S, STEP, 9, NR>(s, place),
         _ => unreachable!("a tile has at most 14 rows"),
+    }
+}
+
+/// Enters the tile if it fits the registers; others never come and are not compiled.
+fn fitting<S: Simd, const STEP: usize, const MR: usize, const NR: usize>(s: S, place: Place<'_>) {
+    if const { MR * NR <= S::ACCUMULATORS || MR == 1 } {
+        s.enter(Tile::<STEP, MR, NR>(place));
+    } else {
+        unreachable!("a tile fits the registers");
     }
 }
 
