@@ -3,6 +3,7 @@
 use crate::error::PlanError;
 use crate::isa::{Detected, Isa};
 use crate::kernel::depthwise::MAX_KERNEL;
+use crate::memory::Store;
 use crate::op::{
     Activation, Conv, ImageLayout, MaxPool, Padding, Residual, ResidualOrder, SqueezeExcite, Value,
 };
@@ -85,6 +86,7 @@ pub struct PlanBuilder {
     detected: Detected,
     options: Options,
     nodes: Vec<Node>,
+    store: Store,
     channels: Vec<usize>,
     names: Vec<String>,
 }
@@ -99,7 +101,8 @@ impl PlanBuilder {
         let isa = options.isa.map_or_else(Isa::chosen, Ok)?;
         let detected = isa.detect().ok_or(PlanError::IsaMissing(isa))?;
         let (nodes, names) = (vec![Node::Input], vec!["input".to_owned()]);
-        Ok(Self { isa, detected, options, nodes, channels: vec![channels], names })
+        let store = Store::default();
+        Ok(Self { isa, detected, options, nodes, store, channels: vec![channels], names })
     }
 
     /// The images.
@@ -140,7 +143,15 @@ impl PlanBuilder {
         let lanes = self.detected.lanes();
         let [rows, cols] = conv.kernel;
         if depthwise && conv.residual.is_none() {
-            let op = Depthwise::pack(lanes, geometry, conv.activation, in_channels, conv.weight, conv.bias);
+            let op = Depthwise::pack(
+                &mut self.store,
+                lanes,
+                geometry,
+                conv.activation,
+                in_channels,
+                conv.weight,
+                conv.bias,
+            );
             let name = format!("depthwise {rows}x{cols}/{} {in_channels}", conv.stride[0]);
             return Ok(self.push(Node::Depthwise { from, op }, in_channels, name));
         }
@@ -153,7 +164,8 @@ impl PlanBuilder {
             source: self.source(from),
             activation: conv.activation,
         };
-        let op = Dense::pack(lanes, shape, spread.as_deref().unwrap_or(conv.weight), conv.bias);
+        let op =
+            Dense::pack(&mut self.store, lanes, shape, spread.as_deref().unwrap_or(conv.weight), conv.bias);
         let residual = conv.residual.map(|residual| (residual.value, residual.order));
         let name = format!("conv {rows}x{cols}/{} {in_channels}-{out_channels}", conv.stride[0]);
         Ok(self.push(Node::Dense { from, op, residual }, out_channels, name))
@@ -197,10 +209,11 @@ impl PlanBuilder {
         length("squeeze-excite's second weight", squeezed * channels, op.expand_weight)?;
         optional("squeeze-excite's second bias", channels, op.expand_bias)?;
         let geometry = Geometry { kernel: [1, 1], stride: [1, 1], padding: Padding::NONE };
-        let layer = |in_channels, out_channels, activation, weight, bias| {
+        let (store, lanes) = (&mut self.store, self.detected.lanes());
+        let mut layer = |in_channels, out_channels, activation, weight, bias| {
             let source = Source::Blocked;
             let shape = DenseShape { geometry, in_channels, out_channels, source, activation };
-            Dense::pack(self.detected.lanes(), shape, weight, bias)
+            Dense::pack(store, lanes, shape, weight, bias)
         };
         let op = Excite {
             reduce: layer(channels, squeezed, op.activation, op.reduce_weight, op.reduce_bias),
@@ -238,7 +251,7 @@ impl PlanBuilder {
         for &output in outputs {
             self.channels(output)?;
         }
-        let Self { isa, detected, options, nodes, channels, names } = self;
+        let Self { isa, detected, options, nodes, channels, names, .. } = self;
         Plan::new(
             isa,
             detected,

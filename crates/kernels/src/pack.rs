@@ -1,6 +1,6 @@
 //! Weights in the order in which the kernels read them; made once, when a plan is built.
 
-use crate::memory::Aligned;
+use crate::memory::{Store, Weights};
 use crate::op::{Activation, Padding};
 
 /// What a dense convolution reads.
@@ -57,11 +57,11 @@ pub(crate) struct Dense {
     pub activation: Activation,
     /// For each block of output channels `[input block][row][column][input lane][lane]`; from an image
     /// `[channel][row][column][lane]` (planar) or `[row][column][channel][lane]` (interleaved).
-    pub weights: Aligned,
+    pub weights: Weights,
     /// Length of one block's.
     pub block: usize,
     /// `[blocks * lanes]`
-    pub bias: Aligned,
+    pub bias: Weights,
 }
 
 /// Shape of the unpacked weights of a dense convolution.
@@ -76,7 +76,7 @@ pub(crate) struct DenseShape {
 
 impl Dense {
     /// Packs `[out_channels, in_channels, rows, columns]`; the lengths have been checked.
-    pub fn pack(lanes: usize, shape: DenseShape, weight: &[f32], bias: &[f32]) -> Self {
+    pub fn pack(store: &mut Store, lanes: usize, shape: DenseShape, weight: &[f32], bias: &[f32]) -> Self {
         let DenseShape { geometry, in_channels, out_channels, source, activation } = shape;
         let [rows, cols] = geometry.kernel;
         let planes = match source {
@@ -84,21 +84,24 @@ impl Dense {
             Source::Planar | Source::Interleaved => in_channels,
         };
         let block = planes * rows * cols * lanes;
-        let mut weights = Aligned::zeros(out_channels.div_ceil(lanes) * block);
-        for (out, weight) in weight.chunks_exact(in_channels * rows * cols).enumerate() {
-            let lane_of = &mut weights[out / lanes * block + out % lanes..];
-            for (channel, weight) in weight.chunks_exact(rows * cols).enumerate() {
-                for (tap, &value) in weight.iter().enumerate() {
-                    let vector = match source {
-                        Source::Blocked => (channel / lanes * rows * cols + tap) * lanes + channel % lanes,
-                        Source::Planar => channel * rows * cols + tap,
-                        Source::Interleaved => tap * in_channels + channel,
-                    };
-                    lane_of[vector * lanes] = value;
+        let weights = store.keep(out_channels.div_ceil(lanes) * block, |packed| {
+            for (out, weight) in weight.chunks_exact(in_channels * rows * cols).enumerate() {
+                let lane_of = &mut packed[out / lanes * block + out % lanes..];
+                for (channel, weight) in weight.chunks_exact(rows * cols).enumerate() {
+                    for (tap, &value) in weight.iter().enumerate() {
+                        let vector = match source {
+                            Source::Blocked => {
+                                (channel / lanes * rows * cols + tap) * lanes + channel % lanes
+                            }
+                            Source::Planar => channel * rows * cols + tap,
+                            Source::Interleaved => tap * in_channels + channel,
+                        };
+                        lane_of[vector * lanes] = value;
+                    }
                 }
             }
-        }
-        let bias = padded(lanes, out_channels, bias);
+        });
+        let bias = padded(store, lanes, out_channels, bias);
         Self { geometry, in_channels, out_channels, source, activation, weights, block, bias }
     }
 }
@@ -109,14 +112,15 @@ pub(crate) struct Depthwise {
     pub channels: usize,
     pub activation: Activation,
     /// `[block][row][column][lane]`
-    pub weights: Aligned,
+    pub weights: Weights,
     /// `[blocks * lanes]`
-    pub bias: Aligned,
+    pub bias: Weights,
 }
 
 impl Depthwise {
     /// Packs `[channels, 1, rows, columns]`; the lengths have been checked.
     pub fn pack(
+        store: &mut Store,
         lanes: usize,
         geometry: Geometry,
         activation: Activation,
@@ -125,13 +129,15 @@ impl Depthwise {
         bias: &[f32],
     ) -> Self {
         let taps = geometry.kernel[0] * geometry.kernel[1];
-        let mut weights = Aligned::zeros(channels.next_multiple_of(lanes) * taps);
-        for (channel, weight) in weight.chunks_exact(taps).enumerate() {
-            for (tap, &value) in weight.iter().enumerate() {
-                weights[(channel / lanes * taps + tap) * lanes + channel % lanes] = value;
+        let weights = store.keep(channels.next_multiple_of(lanes) * taps, |packed| {
+            for (channel, weight) in weight.chunks_exact(taps).enumerate() {
+                for (tap, &value) in weight.iter().enumerate() {
+                    packed[(channel / lanes * taps + tap) * lanes + channel % lanes] = value;
+                }
             }
-        }
-        Self { geometry, channels, activation, weights, bias: padded(lanes, channels, bias) }
+        });
+        let bias = padded(store, lanes, channels, bias);
+        Self { geometry, channels, activation, weights, bias }
     }
 }
 
@@ -142,10 +148,8 @@ pub(crate) struct Excite {
 }
 
 /// Zeros up to whole vectors; all zeros where there is no bias.
-fn padded(lanes: usize, channels: usize, bias: &[f32]) -> Aligned {
-    let mut out = Aligned::zeros(channels.next_multiple_of(lanes));
-    out[..bias.len()].copy_from_slice(bias);
-    out
+fn padded(store: &mut Store, lanes: usize, channels: usize, bias: &[f32]) -> Weights {
+    store.keep(channels.next_multiple_of(lanes), |out| out[..bias.len()].copy_from_slice(bias))
 }
 
 #[cfg(test)]
@@ -181,13 +185,25 @@ mod tests {
             source: Source::Blocked,
             activation: Activation::None,
         };
-        let dense = Dense::pack(8, shape, &weight, &[5.0, 6.0]);
+        let dense = Dense::pack(&mut Store::default(), 8, shape, &weight, &[5.0, 6.0]);
         // Output 1, input 8 (block 1, lane 0), column 1.
         assert_eq!(dense.weights[((2 + 1) * 8) * 8 + 1], 35.0);
         assert_eq!(dense.bias[..3], [5.0, 6.0, 0.0]);
-        let planar = Dense::pack(8, DenseShape { source: Source::Planar, ..shape }, &weight, &[]);
+        let planar = Dense::pack(
+            &mut Store::default(),
+            8,
+            DenseShape { source: Source::Planar, ..shape },
+            &weight,
+            &[],
+        );
         assert_eq!(planar.weights[17 * 8 + 1], 35.0);
-        let interleaved = Dense::pack(8, DenseShape { source: Source::Interleaved, ..shape }, &weight, &[]);
+        let interleaved = Dense::pack(
+            &mut Store::default(),
+            8,
+            DenseShape { source: Source::Interleaved, ..shape },
+            &weight,
+            &[],
+        );
         assert_eq!(interleaved.weights[17 * 8 + 1], 35.0);
         assert_eq!(interleaved.weights[8 * 8], 16.0);
     }

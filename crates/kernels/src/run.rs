@@ -129,7 +129,13 @@ pub(crate) fn run<S: Simd>(
                 dense::run(s, job, crew, i, &step, scratch);
             }
             Step::Depthwise { producer, op, to, sums } => {
-                let step = depthwise::Step { producer, op, to: *to, sums: *sums };
+                // The two layers of squeeze-excite are nothing but a walk over their weights; they are fetched while
+                // there is arithmetic to do.
+                let next = match job.program.steps.get(i + 1) {
+                    Some(Step::Excite { op, .. }) => [&*op.reduce.weights, &*op.expand.weights],
+                    _ => [&[][..]; 2],
+                };
+                let step = depthwise::Step { producer, op, to: *to, sums: *sums, next };
                 depthwise::run(s, job, crew, i, &step, scratch);
             }
             Step::Load { to } => rest::load::<S>(job, crew, i, *to),

@@ -58,6 +58,14 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// The smaller; `b` if either is no number.
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// Brings the cache line at this address into the second cache, where the instruction set can.
+    #[inline(always)]
+    fn prefetch(self, _: &f32) {}
+    /// 1 + exp(-x), x within [`math::LIMIT`] of 0.
+    #[inline(always)]
+    fn one_plus_exp_neg(self, x: Self::V) -> Self::V {
+        math::one_plus_exp_neg(self, x)
+    }
     /// value * 2^n, where `n` are the low bits of `shifted` (a whole number from -126 to 127 plus 1.5 * 2^23).
     fn scale(self, value: Self::V, shifted: Self::V) -> Self::V;
 }

@@ -22,6 +22,8 @@ pub(super) struct Step<'a> {
     pub op: &'a Depthwise,
     pub to: Buffer,
     pub sums: Option<Buffer>,
+    /// Weights that are wanted next.
+    pub next: [&'a [f32]; 2],
 }
 
 /// Sizes of a depthwise convolution.
@@ -65,7 +67,11 @@ pub(super) fn run<S: Simd>(
     let groups = groups(blocks, most_blocks::<S>(sizes.input[1]));
     let enough = crew.threads == 1 || job.count * groups >= 6 * crew.threads || sizes.out[0] < 2 * BANDS;
     let units_of_bands = if enough { 1 } else { BANDS / 2 };
-    crew.each(number, job.count * groups * units_of_bands, |unit| {
+    let units = job.count * groups * units_of_bands;
+    crew.each(number, units, |unit| {
+        for weights in step.next {
+            weights[share(weights.len(), units, unit)].iter().step_by(LINE).for_each(|line| s.prefetch(line));
+        }
         let part = Part {
             image: unit / units_of_bands / groups,
             blocks: share(blocks, groups, unit / units_of_bands % groups),
