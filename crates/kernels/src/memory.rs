@@ -242,7 +242,9 @@ mod tests {
             [5, 0, CHUNK - 20, 17, CHUNK + 3].map(|len| store.keep(len, |out| out.fill(len as f32))).into();
         for (weights, len) in kept.iter().zip([5, 0, CHUNK - 20, 17, CHUNK + 3]) {
             assert_eq!(weights.len(), len);
-            assert!(weights.iter().all(|&x| x == len as f32) && weights.as_ptr() as usize % 64 == 0);
+            assert!(
+                weights.iter().all(|&x| x == len as f32) && (weights.as_ptr() as usize).is_multiple_of(64)
+            );
         }
     }
 

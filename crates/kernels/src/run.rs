@@ -105,9 +105,10 @@ impl<'a> Job<'a> {
                 let length = self.images.len() / self.count.max(1);
                 (&self.images[image * length..][..length], self.shapes.image)
             }
-            // SAFETY: the caller's promise.
             From::Map(buffer) => {
-                (unsafe { self.read(buffer, image) }, self.shapes.size(self.program, buffer))
+                // SAFETY: the caller's promise.
+                let map = unsafe { self.read(buffer, image) };
+                (map, self.shapes.size(self.program, buffer))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! SiLU and the sigmoid, to less than 1e-6 of their value (2e-6 beyond 40, where log2 e has too few digits).
+//! SiLU and the sigmoid, to less than 1e-6 of their value (2e-6 beyond 30, where log2 e has too few digits).
 //!
 //! exp(-x) = 2^n 2^r with n = round(-x log2 e) and r in [-1/2, 1/2]; 2^r is a polynomial of degree 5 fitted to the
 //! relative error. Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits, from where it goes into the
@@ -11,6 +11,7 @@ pub(super) const SHIFT: f32 = 12_582_912.0;
 /// Beyond, e^-x would leave the normal numbers. SiLU and sigmoid are 0 or x there for every purpose.
 pub(crate) const LIMIT: f32 = 85.0;
 /// 2^r on [-1/2, 1/2], lowest first.
+#[allow(clippy::approx_constant, reason = "fitted; near the logarithm of 2, but not it")]
 const POWER: [f32; 6] = [1.0, 0.693_147, 0.240_222_42, 0.055_507_336, 0.009_671_513, 0.001_326_472_7];
 
 /// 1 + exp(-x) for x within the limit.
@@ -98,7 +99,7 @@ mod tests {
         for isa in Isa::available() {
             let (silus, sigmoids) = both(isa, &inputs);
             for ((&x, &silu), &sigmoid) in inputs.iter().zip(&silus).zip(&sigmoids) {
-                let most = if x.abs() < 40.0 { 1e-6 } else { 2e-6 };
+                let most = if x.abs() < 30.0 { 1e-6 } else { 2e-6 };
                 let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
                 let error = (f64::from(sigmoid) / exact - 1.0).abs();
                 assert!(error < most, "{isa}: sigmoid({x}) is {sigmoid}, not {exact} ({error:.1e})");
