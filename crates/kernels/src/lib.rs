@@ -30,4 +30,4 @@ pub use op::{
     Value,
 };
 pub use plan::Plan;
-pub use profile::{Profile, StepProfile};
+pub use profile::{Profile, StepProfile, reachable_gflops};

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::builder::{Options, PlanBuilder};
+use crate::error::PlanError;
+use crate::op::Images;
 use crate::shape::{Shapes, work};
 use crate::steps::Program;
 
@@ -58,6 +61,25 @@ impl Profile {
     pub fn time(&self) -> Duration {
         self.steps.iter().map(|step| step.time).sum()
     }
+}
+
+/// The most that this machine reaches: 10^9 multiply-adds counted twice, in a second, in a matrix product whose operands
+/// stay in the caches. What to hold [`StepProfile::gflops`] against.
+///
+/// # Errors
+/// As [`PlanBuilder::new`] and [`PlanBuilder::build`].
+pub fn reachable_gflops(options: Options) -> Result<f64, PlanError> {
+    const CHANNELS: usize = 256;
+    const SIDE: usize = 28;
+    let mut builder = PlanBuilder::new(CHANNELS, options)?;
+    let weight = vec![1.0 / CHANNELS as f32; CHANNELS * CHANNELS];
+    // The first product brings the image into channel blocks; the second is measured.
+    let x = builder.linear(builder.input(), CHANNELS, &weight, &[])?;
+    let y = builder.linear(x, CHANNELS, &weight, &[])?;
+    let plan = builder.build(&[y])?;
+    let image = vec![1.0; CHANNELS * SIDE * SIDE];
+    let profile = plan.profile(Images { data: &image, batch: 1, height: SIDE, width: SIDE }, 100)?;
+    Ok(profile.steps.last().map_or(0.0, StepProfile::gflops))
 }
 
 impl fmt::Display for Profile {

@@ -58,6 +58,9 @@ pub(crate) struct Scratch {
     zeros: Aligned,
     /// Weights with the gate in them.
     weights: Aligned,
+    /// A map with the gate in it, and of which image of the step at hand.
+    gated: Aligned,
+    gated_image: Option<usize>,
     /// Vectors on their way to a sum.
     vectors: Aligned,
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Crew, Job, Scratch, parts, room, share};
 use crate::kernel::dense::{self, Run, Window, tile_rows};
 use crate::kernel::finish::Finish;
-use crate::kernel::simple::GateWeights;
+use crate::kernel::simple::{Gate, GateWeights};
 use crate::op::ResidualOrder;
 use crate::pack::{Dense, Source};
 use crate::simd::Simd;
@@ -25,6 +25,7 @@ pub(super) struct Step<'a> {
 }
 
 /// One image's input of a dense convolution with all sizes at hand.
+#[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     op: &'a Dense,
     input: &'a [f32],
@@ -228,6 +229,7 @@ pub(super) fn run<S: Simd>(
     let (input, size) = unsafe { job.input(step.from, 0) };
     let cut = Cut::new::<S>(step, &View::new(step.op, input, size), crew, job.count, whole);
     let blocks = step.op.out_channels.div_ceil(S::LANES);
+    scratch.gated_image = None;
     crew.each(number, job.count * cut.chunks * cut.groups, |unit| {
         let (image, chunk, group) = if cut.weights_first {
             (unit / cut.chunks % job.count, unit % cut.chunks, unit / cut.chunks / job.count)
@@ -264,16 +266,32 @@ fn unit_of<S: Simd>(
     let op = step.op;
     let own = part.blocks.start * op.block..part.blocks.end * op.block;
     let mut weights = &op.weights[own];
+    let mut view = *view;
     if let Some(gate) = step.gate {
-        let out = room(&mut scratch.weights, weights.len());
         // SAFETY: the gate is another step's.
         let gates = unsafe { job.read(gate, part.image) };
-        let channels = op.in_channels.next_multiple_of(S::LANES);
-        for (weights, out) in weights.chunks_exact(op.block).zip(out.chunks_exact_mut(op.block)) {
-            s.enter(GateWeights { weights, gates: &gates[..channels], out });
+        // Into the smaller of the two: a panel of weights for each unit, or the map once for each thread.
+        if view.size[0] * view.size[1] < op.out_channels {
+            let out = room(&mut scratch.gated, view.input.len());
+            if scratch.gated_image != Some(part.image) {
+                scratch.gated_image = Some(part.image);
+                let plane = view.size[0] * view.size[1] * S::LANES;
+                let blocks = view.input.chunks_exact(plane).zip(out.chunks_exact_mut(plane));
+                for ((input, out), gate) in blocks.zip(gates.chunks_exact(S::LANES)) {
+                    s.enter(Gate { input, gate, out });
+                }
+            }
+            view.input = out;
+        } else {
+            let out = room(&mut scratch.weights, weights.len());
+            let channels = op.in_channels.next_multiple_of(S::LANES);
+            for (weights, out) in weights.chunks_exact(op.block).zip(out.chunks_exact_mut(op.block)) {
+                s.enter(GateWeights { weights, gates: &gates[..channels], out });
+            }
+            weights = out;
         }
-        weights = out;
     }
+    let view = &view;
     let width = view.out()[1];
     let (rows, cols) =
         if view.out()[0] == 1 { (0..1, part.lines.clone()) } else { (part.lines.clone(), 0..width) };
