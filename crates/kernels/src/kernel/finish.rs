@@ -1,0 +1,167 @@
+//! What follows the multiply-adds: residual, activation, sum for a pooling; in one pass over vectors that are still in
+//! the first cache.
+
+use crate::op::{Activation, ResidualOrder};
+use crate::simd::{Simd, Task, math};
+
+/// The pass over some vectors of one channel block.
+pub(crate) struct Finish<'a> {
+    /// The sums of products, bias included; replaced by the result.
+    pub out: &'a mut [f32],
+    /// Added before or after the activation, as long as `out`.
+    pub residual: Option<(&'a [f32], ResidualOrder)>,
+    /// The activation.
+    pub activation: Activation,
+    /// One vector, to which the results are added.
+    pub pool: Option<&'a mut [f32]>,
+}
+
+impl Finish<'_> {
+    /// Nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.residual.is_none() && self.activation == Activation::None && self.pool.is_none()
+    }
+}
+
+impl Task for Finish<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        // No closures here: they would not be compiled with the instruction set, and each operation become a call.
+        match self.activation {
+            Activation::None => pass::<S, Identity>(s, self),
+            Activation::Relu => pass::<S, Relu>(s, self),
+            Activation::Relu6 => pass::<S, Relu6>(s, self),
+            Activation::Silu => pass::<S, Silu>(s, self),
+            Activation::Sigmoid => pass::<S, Sigmoid>(s, self),
+        }
+    }
+}
+
+/// An activation as a type.
+trait Activate {
+    fn of<S: Simd>(s: S, x: S::V) -> S::V;
+}
+
+struct Identity;
+struct Relu;
+struct Relu6;
+struct Silu;
+struct Sigmoid;
+
+impl Activate for Identity {
+    #[inline(always)]
+    fn of<S: Simd>(_: S, x: S::V) -> S::V {
+        x
+    }
+}
+
+impl Activate for Relu {
+    #[inline(always)]
+    fn of<S: Simd>(s: S, x: S::V) -> S::V {
+        s.max(s.splat(0.0), x)
+    }
+}
+
+impl Activate for Relu6 {
+    #[inline(always)]
+    fn of<S: Simd>(s: S, x: S::V) -> S::V {
+        s.min(s.splat(6.0), s.max(s.splat(0.0), x))
+    }
+}
+
+impl Activate for Silu {
+    #[inline(always)]
+    fn of<S: Simd>(s: S, x: S::V) -> S::V {
+        math::silu(s, x)
+    }
+}
+
+impl Activate for Sigmoid {
+    #[inline(always)]
+    fn of<S: Simd>(s: S, x: S::V) -> S::V {
+        math::sigmoid(s, x)
+    }
+}
+
+/// Where the residual is added, as numbers for `over`.
+const NOWHERE: u8 = 0;
+const BEFORE: u8 = 1;
+const AFTER: u8 = 2;
+
+/// Which residual there is, decided outside the loop.
+#[inline(always)]
+fn pass<S: Simd, A: Activate>(s: S, finish: Finish<'_>) {
+    let Finish { out, residual, pool, .. } = finish;
+    match residual {
+        None => over::<S, A, NOWHERE>(s, out, &[], pool),
+        Some((residual, ResidualOrder::BeforeActivation)) => over::<S, A, BEFORE>(s, out, residual, pool),
+        Some((residual, ResidualOrder::AfterActivation)) => over::<S, A, AFTER>(s, out, residual, pool),
+    }
+}
+
+/// The loop: four vectors at a time, each with its own sum.
+#[inline(always)]
+fn over<S: Simd, A: Activate, const RESIDUAL: u8>(
+    s: S,
+    out: &mut [f32],
+    residual: &[f32],
+    pool: Option<&mut [f32]>,
+) {
+    assert!(
+        RESIDUAL == NOWHERE || residual.len() == out.len(),
+        "a residual is as large as what it is added to"
+    );
+    let vectors = out.len() / S::LANES;
+    let (out, residual) = (out.as_mut_ptr(), residual.as_ptr());
+    let mut sums = [s.splat(0.0); 4];
+    let mut i = 0;
+    // SAFETY: vectors before `vectors` lie inside `out`, and inside the residual where there is one.
+    unsafe {
+        while i + 4 <= vectors {
+            for (lane, sum) in sums.iter_mut().enumerate() {
+                *sum = s.add(*sum, vector::<S, A, RESIDUAL>(s, out, residual, i + lane));
+            }
+            i += 4;
+        }
+        while i < vectors {
+            sums[0] = s.add(sums[0], vector::<S, A, RESIDUAL>(s, out, residual, i));
+            i += 1;
+        }
+    }
+    if let Some(pool) = pool {
+        assert!(pool.len() >= S::LANES, "a pool holds one vector");
+        let sum = s.add(s.add(sums[0], sums[1]), s.add(sums[2], sums[3]));
+        // SAFETY: checked above.
+        unsafe {
+            let pool = pool.as_mut_ptr();
+            s.store(pool, s.add(s.load(pool), sum));
+        }
+    }
+}
+
+/// One vector's result, stored and returned.
+///
+/// # Safety
+/// The vector lies inside `out`, and inside `residual` where that is used.
+#[inline(always)]
+unsafe fn vector<S: Simd, A: Activate, const RESIDUAL: u8>(
+    s: S,
+    out: *mut f32,
+    residual: *const f32,
+    at: usize,
+) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let out = out.add(at * S::LANES);
+        let x = s.load(out);
+        let value = match RESIDUAL {
+            BEFORE => A::of(s, s.add(x, s.load(residual.add(at * S::LANES)))),
+            AFTER => s.add(A::of(s, x), s.load(residual.add(at * S::LANES))),
+            _ => A::of(s, x),
+        };
+        s.store(out, value);
+        value
+    }
+}

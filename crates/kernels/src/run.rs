@@ -1,0 +1,193 @@
+//! Runs a program's steps over a group of images.
+//!
+//! A step is cut into units that write disjoint parts of its buffers; the threads of a crew take units one after the
+//! other and meet before the next step. How a step is cut changes nothing in the results: each number is summed in the
+//! same order whoever computes it.
+
+mod dense;
+mod depthwise;
+mod rest;
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::memory::{Aligned, Arena, LINE};
+use crate::shape::Shapes;
+use crate::simd::Simd;
+use crate::steps::{Buffer, From, Program, Step};
+use crate::team::Barrier;
+
+/// One thread's part in a crew.
+pub(crate) struct Crew<'a> {
+    pub threads: usize,
+    /// For each step the next unit that nobody has taken; all 0 at the start.
+    pub next: &'a [AtomicUsize],
+    /// `None` where there is one thread only.
+    pub barrier: Option<&'a Barrier>,
+}
+
+impl Crew<'_> {
+    /// Calls `f` for every unit, each on one of the threads.
+    fn each(&self, step: usize, units: usize, mut f: impl FnMut(usize)) {
+        if self.barrier.is_none() {
+            return (0..units).for_each(f);
+        }
+        loop {
+            let unit = self.next[step].fetch_add(1, Ordering::Relaxed);
+            if unit >= units {
+                return;
+            }
+            f(unit);
+        }
+    }
+
+    fn meet(&self) {
+        if let Some(barrier) = self.barrier {
+            barrier.wait();
+        }
+    }
+}
+
+/// What a thread needs for itself.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// Rows between a producer and a depthwise convolution.
+    ring: Aligned,
+    /// A row of zeros.
+    zeros: Aligned,
+    /// Weights with the gate in them.
+    weights: Aligned,
+    /// A map with the gate in it, and of which image of the step at hand.
+    gated: Aligned,
+    gated_image: Option<usize>,
+    /// Vectors on their way to a sum.
+    vectors: Aligned,
+}
+
+/// A program at one size, the images, and the memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    pub program: &'a Program,
+    pub shapes: &'a Shapes,
+    /// The group's images, one after the other.
+    pub images: &'a [f32],
+    /// How many (at most the group of the shapes).
+    pub count: usize,
+    pub arena: Arena<'a>,
+}
+
+impl<'a> Job<'a> {
+    /// One image's part of a buffer, to read.
+    ///
+    /// # Safety
+    /// Nobody writes to it: the step does not write this buffer, and buffers that live at the same time are apart.
+    unsafe fn read(&self, buffer: Buffer, image: usize) -> &'a [f32] {
+        // SAFETY: the caller's promise.
+        unsafe { self.arena.part(self.shapes.range(buffer, image)) }
+    }
+
+    /// A part of one image's part of a buffer, to write.
+    ///
+    /// # Safety
+    /// It belongs to this unit alone.
+    unsafe fn write(&self, buffer: Buffer, image: usize, part: Range<usize>) -> &'a mut [f32] {
+        let whole = self.shapes.range(buffer, image);
+        assert!(part.end <= whole.len(), "a part lies inside its buffer");
+        // SAFETY: the caller's promise.
+        unsafe { self.arena.part_mut(whole.start + part.start..whole.start + part.end) }
+    }
+
+    /// A dense convolution's input and its size.
+    ///
+    /// # Safety
+    /// As [`Self::read`].
+    unsafe fn input(&self, from: From, image: usize) -> (&'a [f32], [usize; 2]) {
+        match from {
+            From::Image => {
+                let length = self.images.len() / self.count.max(1);
+                (&self.images[image * length..][..length], self.shapes.image)
+            }
+            From::Map(buffer) => {
+                // SAFETY: the caller's promise.
+                let map = unsafe { self.read(buffer, image) };
+                (map, self.shapes.size(self.program, buffer))
+            }
+        }
+    }
+}
+
+/// All steps; `times` takes how long each took, if it is there. All threads of the crew call it.
+pub(crate) fn run<S: Simd>(
+    s: S,
+    job: Job<'_>,
+    crew: &Crew<'_>,
+    scratch: &mut Scratch,
+    mut times: Option<&mut [Duration]>,
+) {
+    for (i, step) in job.program.steps.iter().enumerate() {
+        let start = times.is_some().then(Instant::now);
+        match step {
+            Step::Dense { op, from, gate, residual, to } => {
+                let step = dense::Step { op, from: *from, gate: *gate, residual: *residual, to: *to };
+                dense::run(s, job, crew, i, &step, scratch);
+            }
+            Step::Depthwise { producer, op, to, sums } => {
+                // The two layers of squeeze-excite are nothing but a walk over their weights; they are fetched while
+                // there is arithmetic to do.
+                let next = match job.program.steps.get(i + 1) {
+                    Some(Step::Excite { op, .. }) => [&*op.reduce.weights, &*op.expand.weights],
+                    _ => [&[][..]; 2],
+                };
+                let step = depthwise::Step { producer, op, to: *to, sums: *sums, next };
+                depthwise::run(s, job, crew, i, &step, scratch);
+            }
+            Step::Load { to } => rest::load::<S>(job, crew, i, *to),
+            Step::Sum { from, to } => rest::sum(s, job, crew, i, *from, *to),
+            Step::Excite { op, sums, to } => rest::excite(s, job, crew, i, op, [*sums, *to], scratch),
+            Step::Scale { from, gate, to } => rest::scale(s, job, crew, i, [*from, *gate, *to]),
+            Step::MaxPool { from, geometry, to } => rest::max_pool(s, job, crew, i, geometry, [*from, *to]),
+            Step::Mean { sums, to } => rest::mean::<S>(job, crew, i, *sums, *to),
+        }
+        crew.meet();
+        if let (Some(times), Some(start)) = (&mut times, start) {
+            times[i] += start.elapsed();
+        }
+    }
+}
+
+/// Cuts `0..total` into `parts` ranges that differ by at most one; the `part`-th.
+fn share(total: usize, parts: usize, part: usize) -> Range<usize> {
+    let (each, longer) = (total / parts, total % parts);
+    let start = part * each + part.min(longer);
+    start..start + each + usize::from(part < longer)
+}
+
+/// Mutable parts of one image's map: for each block of `blocks` the pixels of `pixels`.
+///
+/// # Safety
+/// They belong to this unit alone.
+unsafe fn parts<'a, S: Simd>(
+    job: &Job<'a>,
+    to: Buffer,
+    image: usize,
+    blocks: &Range<usize>,
+    pixels: &Range<usize>,
+) -> [&'a mut [f32]; 4] {
+    let [height, width] = job.shapes.size(job.program, to);
+    let block = height * width * S::LANES;
+    let mut out = [&mut [][..], &mut [], &mut [], &mut []];
+    for (out, b) in out.iter_mut().zip(blocks.clone()) {
+        let start = b * block;
+        // SAFETY: the caller's promise; blocks are apart.
+        *out =
+            unsafe { job.write(to, image, start + pixels.start * S::LANES..start + pixels.end * S::LANES) };
+    }
+    out
+}
+
+/// At least `len` f32 of a scratch buffer.
+fn room(buffer: &mut Aligned, len: usize) -> &mut [f32] {
+    buffer.reserve(len.next_multiple_of(LINE));
+    &mut buffer[..len]
+}

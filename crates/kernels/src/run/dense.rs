@@ -1,0 +1,390 @@
+//! The dense convolution as a step, and its rows for whoever else needs them.
+
+use std::ops::Range;
+
+use super::{Crew, Job, Scratch, parts, room, share};
+use crate::kernel::dense::{self, Run, Window, tile_rows};
+use crate::kernel::finish::Finish;
+use crate::kernel::simple::{Gate, GateWeights};
+use crate::op::ResidualOrder;
+use crate::pack::{Dense, Source};
+use crate::simd::Simd;
+use crate::steps::{Buffer, From, Kind};
+
+/// f32 of weights that may stay in the second cache beside a map.
+const WEIGHTS_IN_CACHE: usize = 96 << 10;
+/// f32 of input that a unit goes over for one group of output channels after the other.
+const INPUT_IN_CACHE: usize = 48 << 10;
+
+pub(super) struct Step<'a> {
+    pub op: &'a Dense,
+    pub from: From,
+    pub gate: Option<Buffer>,
+    pub residual: Option<(Buffer, ResidualOrder)>,
+    pub to: Buffer,
+}
+
+/// One image's input of a dense convolution with all sizes at hand.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    op: &'a Dense,
+    input: &'a [f32],
+    size: [usize; 2],
+    out: [usize; 2],
+    before: [usize; 2],
+}
+
+impl<'a> View<'a> {
+    pub fn new(op: &'a Dense, input: &'a [f32], size: [usize; 2]) -> Self {
+        let mut size = size;
+        if op.source == Source::Blocked && op.geometry.is_pointwise(size) {
+            // Pixels know no rows here: the map is one row.
+            size = [1, size[0] * size[1]];
+        }
+        Self::with_rows(op, input, size)
+    }
+
+    /// One that keeps its rows in any case.
+    pub fn with_rows(op: &'a Dense, input: &'a [f32], size: [usize; 2]) -> Self {
+        let (out, before) = (op.geometry.out(size).unwrap_or([0, 0]), op.geometry.before(size));
+        Self { op, input, size, out, before }
+    }
+
+    /// The convolution.
+    pub fn op(&self) -> &'a Dense {
+        self.op
+    }
+
+    /// Rows and columns that come out; one row where each pixel is by itself.
+    pub fn out(&self) -> [usize; 2] {
+        self.out
+    }
+
+    /// Columns whose window lies inside the input.
+    fn inner(&self) -> Range<usize> {
+        let (stride, kernel) = (self.op.geometry.stride[1], self.op.geometry.kernel[1]);
+        let start = self.before[1].div_ceil(stride).min(self.out[1]);
+        let end = (self.size[1] + self.before[1]).checked_sub(kernel).map_or(0, |room| room / stride + 1);
+        start..end.clamp(start, self.out[1])
+    }
+
+    /// Sums and bias of the columns `x` of row `y` for some blocks of output channels, `out[i]` being those of block
+    /// `blocks.start + i`. `weights` are the blocks' own.
+    pub fn row<S: Simd>(
+        &self,
+        s: S,
+        y: usize,
+        x: Range<usize>,
+        blocks: &Range<usize>,
+        weights: &[f32],
+        out: &mut [&mut [f32]; 4],
+    ) {
+        let bias = &self.op.bias[blocks.start * S::LANES..];
+        let inner = self.inner();
+        let mut at = x.start;
+        while at < x.end {
+            let inside = inner.contains(&at);
+            let end = if inside { inner.end.min(x.end) } else { at + 1 };
+            let (window, start, weight) = self.window::<S>(y, at);
+            let run = Run {
+                input: self.input,
+                start,
+                pixel_step: self.pixel_step::<S>(),
+                window,
+                weights: &weights[weight..],
+                weight_block: self.op.block,
+                bias,
+            };
+            let mut to = out.each_mut().map(|out| {
+                let range =
+                    if out.is_empty() { 0..0 } else { (at - x.start) * S::LANES..(end - x.start) * S::LANES };
+                &mut out[range]
+            });
+            dense::run(s, &run, &mut to[..blocks.len()]);
+            at = end;
+        }
+    }
+
+    fn pixel_step<S: Simd>(&self) -> usize {
+        self.op.geometry.stride[1]
+            * match self.op.source {
+                Source::Blocked => S::LANES,
+                Source::Planar => 1,
+                Source::Interleaved => self.op.in_channels,
+            }
+    }
+
+    /// The window under an output pixel, cut off at the input's edges; where it starts in the input and in the weights.
+    fn window<S: Simd>(&self, y: usize, x: usize) -> (Window, usize, usize) {
+        let geometry = &self.op.geometry;
+        let inside = |axis: usize, at: usize| {
+            let first = at * geometry.stride[axis];
+            let start = self.before[axis].saturating_sub(first).min(geometry.kernel[axis]);
+            let end = (self.size[axis] + self.before[axis]).saturating_sub(first).min(geometry.kernel[axis]);
+            (start..end.max(start), (first + start).saturating_sub(self.before[axis]))
+        };
+        let ((rows, top), (cols, left)) = (inside(0, y), inside(1, x));
+        let ([height, width], [_, kernel_cols]) = (self.size, geometry.kernel);
+        let (channels, lanes) = (self.op.in_channels, S::LANES);
+        let taps = geometry.kernel[0] * kernel_cols;
+        match self.op.source {
+            Source::Blocked => {
+                let vector = lanes * lanes;
+                let planes = channels.div_ceil(lanes);
+                let window = Window {
+                    planes,
+                    plane_step: height * width * lanes,
+                    rows: rows.len(),
+                    row_step: width * lanes,
+                    cols: cols.len(),
+                    col_step: lanes,
+                    depth: if planes == 1 { channels } else { lanes },
+                    last_depth: channels - (planes - 1) * lanes,
+                    weight_plane: taps * vector,
+                    weight_row: kernel_cols * vector,
+                    weight_col: vector,
+                };
+                (window, (top * width + left) * lanes, (rows.start * kernel_cols + cols.start) * vector)
+            }
+            Source::Planar => {
+                let window = Window {
+                    planes: channels,
+                    plane_step: height * width,
+                    rows: rows.len(),
+                    row_step: width,
+                    cols: 1,
+                    col_step: 0,
+                    depth: cols.len(),
+                    last_depth: cols.len(),
+                    weight_plane: taps * lanes,
+                    weight_row: kernel_cols * lanes,
+                    weight_col: 0,
+                };
+                (window, top * width + left, (rows.start * kernel_cols + cols.start) * lanes)
+            }
+            Source::Interleaved => {
+                let window = Window {
+                    planes: 1,
+                    plane_step: 0,
+                    rows: rows.len(),
+                    row_step: width * channels,
+                    cols: 1,
+                    col_step: 0,
+                    depth: cols.len() * channels,
+                    last_depth: cols.len() * channels,
+                    weight_plane: 0,
+                    weight_row: kernel_cols * channels * lanes,
+                    weight_col: 0,
+                };
+                let weight = (rows.start * kernel_cols + cols.start) * channels * lanes;
+                (window, (top * width + left) * channels, weight)
+            }
+        }
+    }
+}
+
+/// Blocks of output channels that are computed together, and into how many such groups they fall.
+pub(super) fn groups(blocks: usize, most: usize) -> usize {
+    if blocks <= most + 1 && blocks <= 4 { 1 } else { (blocks / most).max(blocks.div_ceil(4)) }
+}
+
+/// How a step is cut: lines (rows, or pixels of a pointwise convolution) and groups of blocks.
+struct Cut {
+    lines: usize,
+    chunks: usize,
+    groups: usize,
+    /// Units next to each other share their weights rather than their input.
+    weights_first: bool,
+}
+
+impl Cut {
+    fn new<S: Simd>(step: &Step<'_>, view: &View<'_>, crew: &Crew<'_>, images: usize, whole: bool) -> Self {
+        let op = step.op;
+        let blocks = op.out_channels.div_ceil(S::LANES);
+        let pointwise = view.out[0] == 1;
+        let groups = groups(blocks, if op.geometry.kernel == [1, 1] { 2 } else { 4 });
+        let lines = if pointwise { view.out[1] } else { view.out[0] };
+        let weights_first = op.weights.len() > WEIGHTS_IN_CACHE;
+        let least = if pointwise { 2 * tile_rows::<S>(2) } else { 1 };
+        let most = (lines / least).max(1);
+        let for_threads = if crew.threads > 1 { (4 * crew.threads).div_ceil(groups * images) } else { 1 };
+        let line = view.input.len() / lines.max(1);
+        let for_cache =
+            if weights_first || groups == 1 { 1 } else { (line * lines).div_ceil(INPUT_IN_CACHE) };
+        let chunks = if whole { 1 } else { for_threads.max(for_cache).clamp(1, most) };
+        Self { lines, chunks, groups, weights_first }
+    }
+}
+
+pub(super) fn run<S: Simd>(
+    s: S,
+    job: Job<'_>,
+    crew: &Crew<'_>,
+    number: usize,
+    step: &Step<'_>,
+    scratch: &mut Scratch,
+) {
+    let whole = job.program.buffers[step.to.0].kind == Kind::Sums;
+    // SAFETY: a step does not write what it reads.
+    let (input, size) = unsafe { job.input(step.from, 0) };
+    let cut = Cut::new::<S>(step, &View::new(step.op, input, size), crew, job.count, whole);
+    let blocks = step.op.out_channels.div_ceil(S::LANES);
+    scratch.gated_image = None;
+    crew.each(number, job.count * cut.chunks * cut.groups, |unit| {
+        let (image, chunk, group) = if cut.weights_first {
+            (unit / cut.chunks % job.count, unit % cut.chunks, unit / cut.chunks / job.count)
+        } else {
+            (unit / cut.groups / cut.chunks, unit / cut.groups % cut.chunks, unit % cut.groups)
+        };
+        // SAFETY: as above.
+        let (input, size) = unsafe { job.input(step.from, image) };
+        let view = View::new(step.op, input, size);
+        let part = Part {
+            image,
+            blocks: share(blocks, cut.groups, group),
+            lines: share(cut.lines, cut.chunks, chunk),
+        };
+        unit_of(s, &job, step, &view, &part, scratch);
+    });
+}
+
+/// One unit: of one image some blocks at some lines.
+struct Part {
+    image: usize,
+    blocks: Range<usize>,
+    lines: Range<usize>,
+}
+
+fn unit_of<S: Simd>(
+    s: S,
+    job: &Job<'_>,
+    step: &Step<'_>,
+    view: &View<'_>,
+    part: &Part,
+    scratch: &mut Scratch,
+) {
+    let op = step.op;
+    let own = part.blocks.start * op.block..part.blocks.end * op.block;
+    let mut weights = &op.weights[own];
+    let mut view = *view;
+    if let Some(gate) = step.gate {
+        // SAFETY: the gate is another step's.
+        let gates = unsafe { job.read(gate, part.image) };
+        // Into the smaller of the two: a panel of weights for each unit, or the map once for each thread.
+        if view.size[0] * view.size[1] < op.out_channels {
+            let out = room(&mut scratch.gated, view.input.len());
+            if scratch.gated_image != Some(part.image) {
+                scratch.gated_image = Some(part.image);
+                let plane = view.size[0] * view.size[1] * S::LANES;
+                let blocks = view.input.chunks_exact(plane).zip(out.chunks_exact_mut(plane));
+                for ((input, out), gate) in blocks.zip(gates.chunks_exact(S::LANES)) {
+                    s.enter(Gate { input, gate, out });
+                }
+            }
+            view.input = out;
+        } else {
+            let out = room(&mut scratch.weights, weights.len());
+            let channels = op.in_channels.next_multiple_of(S::LANES);
+            for (weights, out) in weights.chunks_exact(op.block).zip(out.chunks_exact_mut(op.block)) {
+                s.enter(GateWeights { weights, gates: &gates[..channels], out });
+            }
+            weights = out;
+        }
+    }
+    let view = &view;
+    let width = view.out()[1];
+    let (rows, cols) =
+        if view.out()[0] == 1 { (0..1, part.lines.clone()) } else { (part.lines.clone(), 0..width) };
+    if job.program.buffers[step.to.0].kind == Kind::Sums {
+        return sums(s, job, step, view, part, weights, &mut scratch.vectors);
+    }
+    for y in rows {
+        let mut x = cols.start;
+        while x < cols.end {
+            let end = (x + chunk_pixels::<S>(part.blocks.len())).min(cols.end);
+            let pixels = y * width + x..y * width + end;
+            // SAFETY: a unit has its blocks and lines for itself.
+            let mut out = unsafe { parts::<S>(job, step.to, part.image, &part.blocks, &pixels) };
+            view.row(s, y, x..end, &part.blocks, weights, &mut out);
+            finish(s, job, step, part, &pixels, &mut out);
+            x = end;
+        }
+    }
+}
+
+/// Pixels after which activation and residual follow: some tiles, so that they are still in the first cache.
+fn chunk_pixels<S: Simd>(blocks: usize) -> usize {
+    2 * tile_rows::<S>(blocks.max(1))
+}
+
+fn finish<S: Simd>(
+    s: S,
+    job: &Job<'_>,
+    step: &Step<'_>,
+    part: &Part,
+    pixels: &Range<usize>,
+    out: &mut [&mut [f32]; 4],
+) {
+    for (out, block) in out.iter_mut().zip(part.blocks.clone()) {
+        let residual = step.residual.map(|(buffer, order)| {
+            // SAFETY: a step does not write what it reads.
+            let map = unsafe { job.read(buffer, part.image) };
+            let plane = block * (map.len() / step.op.out_channels.div_ceil(S::LANES));
+            (&map[plane + pixels.start * S::LANES..plane + pixels.end * S::LANES], order)
+        });
+        let finish = Finish { out, residual, activation: step.op.activation, pool: None };
+        if !finish.is_idle() {
+            s.enter(finish);
+        }
+    }
+}
+
+/// The whole map of some blocks, of which only the sums are kept.
+fn sums<S: Simd>(
+    s: S,
+    job: &Job<'_>,
+    step: &Step<'_>,
+    view: &View<'_>,
+    part: &Part,
+    weights: &[f32],
+    vectors: &mut crate::memory::Aligned,
+) {
+    let channels = step.op.out_channels.next_multiple_of(S::LANES);
+    let own = part.blocks.start * S::LANES..part.blocks.end * S::LANES;
+    for band in 1..crate::shape::BANDS {
+        // SAFETY: a unit has its blocks for itself.
+        unsafe { job.write(step.to, part.image, band * channels + own.start..band * channels + own.end) }
+            .fill(0.0);
+    }
+    // SAFETY: as above; the first band.
+    let pool = unsafe { job.write(step.to, part.image, own) };
+    pool.fill(0.0);
+    let most = chunk_pixels::<S>(part.blocks.len());
+    let [height, width] = view.out();
+    let room = room(vectors, 4 * most * S::LANES);
+    for y in 0..height {
+        let mut x = 0;
+        while x < width {
+            let end = (x + most).min(width);
+            let mut rest = &mut *room;
+            let mut out = [(); 4].map(|()| {
+                let (vectors, others) = std::mem::take(&mut rest).split_at_mut((end - x) * S::LANES);
+                rest = others;
+                vectors
+            });
+            view.row(s, y, x..end, &part.blocks, weights, &mut out);
+            let pixels = y * width + x..y * width + end;
+            for (i, (out, block)) in out.iter_mut().zip(part.blocks.clone()).enumerate() {
+                let residual = step.residual.map(|(buffer, order)| {
+                    // SAFETY: a step does not write what it reads.
+                    let map = unsafe { job.read(buffer, part.image) };
+                    let plane = block * height * width * S::LANES;
+                    (&map[plane + pixels.start * S::LANES..plane + pixels.end * S::LANES], order)
+                });
+                let pool = Some(&mut pool[i * S::LANES..(i + 1) * S::LANES]);
+                s.enter(Finish { out, residual, activation: step.op.activation, pool });
+            }
+            x = end;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! One vocabulary of vector operations, several instruction sets.
+//!
+//! A value of a type that implements [`Simd`] is a proof: it exists only where the processor has the instructions, so
+//! arithmetic through it is safe. Kernels are written once, generic over it, and enter an instruction set through
+//! [`Simd::enter`], where everything marked `inline(always)` is compiled with its instructions.
+//!
+//! The number of lanes is also the width of a channel block in memory (see [`crate::shape`]), so there is no such thing
+//! as the rest of a vector.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+pub(crate) mod math;
+pub(crate) mod portable;
+
+/// Work that is compiled for an instruction set by [`Simd::enter`]. `run` must be `inline(always)`.
+pub(crate) trait Task {
+    /// What comes out.
+    type Output;
+    /// Does it.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// An instruction set that this processor has.
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
+    /// `LANES` f32.
+    type V: Copy;
+    /// f32 in a vector, and channels in a block.
+    const LANES: usize;
+    /// Vectors that a matrix product's tile may keep in registers.
+    const ACCUMULATORS: usize;
+    /// True where `mul_add` rounds once.
+    const FUSED: bool;
+
+    /// Runs the task with these instructions.
+    fn enter<T: Task>(self, task: T) -> T::Output;
+
+    /// The same number in every lane.
+    fn splat(self, value: f32) -> Self::V;
+    /// # Safety
+    /// `LANES` f32 can be read from here on.
+    unsafe fn load(self, from: *const f32) -> Self::V;
+    /// # Safety
+    /// `LANES` f32 can be written from here on.
+    unsafe fn store(self, to: *mut f32, value: Self::V);
+    /// a + b
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a - b
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a * b
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a * b + c
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// a / b to about 1e-7, for a positive and finite b.
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The larger; `b` if either is no number.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The smaller; `b` if either is no number.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// Brings the cache line at this address into the second cache, where the instruction set can.
+    #[inline(always)]
+    fn prefetch(self, _: &f32) {}
+    /// 1 + exp(-x), x within [`math::LIMIT`] of 0.
+    #[inline(always)]
+    fn one_plus_exp_neg(self, x: Self::V) -> Self::V {
+        math::one_plus_exp_neg(self, x)
+    }
+    /// value * 2^n, where `n` are the low bits of `shifted` (a whole number from -126 to 127 plus 1.5 * 2^23).
+    fn scale(self, value: Self::V, shifted: Self::V) -> Self::V;
+}

@@ -1,0 +1,94 @@
+//! AVX2 with FMA: 8 lanes, 16 registers.
+
+use std::arch::x86_64::*;
+
+use super::{Simd, Task};
+
+/// Proof that the processor has AVX2 and FMA.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// Where the processor has it.
+    pub(crate) fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
+}
+
+/// Compiles the task with the instruction set.
+#[target_feature(enable = "avx2,fma")]
+fn enabled<T: Task>(simd: Avx2, task: T) -> T::Output {
+    task.run(simd)
+}
+
+// SAFETY of every block below, unless it says more: the instruction set is there, because a value of the type is.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Simd for Avx2 {
+    type V = __m256;
+    const LANES: usize = 8;
+    const ACCUMULATORS: usize = 12;
+    const FUSED: bool = true;
+
+    #[inline(always)]
+    fn enter<T: Task>(self, task: T) -> T::Output {
+        unsafe { enabled(self, task) }
+    }
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::V {
+        unsafe { _mm256_set1_ps(value) }
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> Self::V {
+        // SAFETY: and the caller's promise.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, value: Self::V) {
+        // SAFETY: and the caller's promise.
+        unsafe { _mm256_storeu_ps(to, value) }
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        // An estimate of 11.4 bits, then one step of Newton's on the quotient.
+        unsafe {
+            let reciprocal = _mm256_rcp_ps(b);
+            let quotient = _mm256_mul_ps(a, reciprocal);
+            _mm256_fmadd_ps(_mm256_fnmadd_ps(b, quotient, a), reciprocal, quotient)
+        }
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        unsafe { _mm256_max_ps(a, b) }
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        unsafe { _mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
+    fn prefetch(self, at: &f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(at).cast()) }
+    }
+    #[inline(always)]
+    fn scale(self, value: Self::V, shifted: Self::V) -> Self::V {
+        unsafe {
+            let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(shifted));
+            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(value), exponent))
+        }
+    }
+}

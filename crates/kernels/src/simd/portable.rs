@@ -1,0 +1,79 @@
+//! Eight f32 in an array: for every processor, and the path that Miri can follow.
+//!
+//! There is no fused multiply-add in it: without the instruction `f32::mul_add` calls a library function.
+
+use super::{Simd, Task};
+
+/// No instruction set in particular.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+/// Applies `f` lane by lane.
+#[inline(always)]
+fn each(a: [f32; 8], b: [f32; 8], f: impl Fn(f32, f32) -> f32) -> [f32; 8] {
+    let mut out = [0.0; 8];
+    for i in 0..8 {
+        out[i] = f(a[i], b[i]);
+    }
+    out
+}
+
+impl Simd for Portable {
+    type V = [f32; 8];
+    const LANES: usize = 8;
+    const ACCUMULATORS: usize = 4;
+    const FUSED: bool = false;
+
+    #[inline(always)]
+    fn enter<T: Task>(self, task: T) -> T::Output {
+        task.run(self)
+    }
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::V {
+        [value; 8]
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> Self::V {
+        // SAFETY: the caller's promise; an array of f32 is aligned as an f32 is.
+        unsafe { from.cast::<[f32; 8]>().read() }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, value: Self::V) {
+        // SAFETY: as in `load`.
+        unsafe { to.cast::<[f32; 8]>().write(value) }
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        each(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        each(a, b, |a, b| a - b)
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        each(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        self.add(self.mul(a, b), c)
+    }
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        each(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        each(a, b, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        each(a, b, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    fn scale(self, value: Self::V, shifted: Self::V) -> Self::V {
+        each(value, shifted, |value, shifted| {
+            f32::from_bits(value.to_bits().wrapping_add(shifted.to_bits() << 23))
+        })
+    }
+}

@@ -1,0 +1,398 @@
+//! From a graph to steps over buffers; here operations are fused.
+//!
+//! - A dense convolution that only feeds a depthwise one becomes its *producer*: its rows go into a ring of a few rows in
+//!   the first cache and never to memory.
+//! - Sums for a pooling are taken while the map is computed.
+//! - The gate of squeeze-excite goes into the weights of the 1x1 convolution behind it, which costs a pass over one panel
+//!   of weights and saves one over the map.
+//! - A map of which only the mean is wanted is never stored.
+
+use crate::builder::Node;
+use crate::op::{ImageLayout, ResidualOrder, Value};
+use crate::pack::{Dense, Depthwise, Excite, Geometry, Source};
+
+/// Number of a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Buffer(pub usize);
+
+/// What a buffer holds of a value, for each image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `[blocks][pixels][lanes]`
+    Map,
+    /// Sums over bands of rows, `[bands][blocks][lanes]`.
+    Sums,
+    /// A factor for each channel, `[blocks][lanes]`.
+    Gate,
+}
+
+/// A buffer: of which value, and what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BufferOf {
+    pub value: Value,
+    pub kind: Kind,
+}
+
+/// Where a dense convolution's input is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum From {
+    Image,
+    Map(Buffer),
+}
+
+/// Where the rows of a depthwise convolution's input come from.
+pub(crate) enum Producer {
+    Map(Buffer),
+    Dense { op: Dense, from: From },
+}
+
+/// One step.
+pub(crate) enum Step {
+    /// The image into channel blocks.
+    Load {
+        to: Buffer,
+    },
+    Dense {
+        op: Dense,
+        from: From,
+        gate: Option<Buffer>,
+        residual: Option<(Buffer, ResidualOrder)>,
+        to: Buffer,
+    },
+    Depthwise {
+        producer: Producer,
+        op: Depthwise,
+        to: Buffer,
+        sums: Option<Buffer>,
+    },
+    Sum {
+        from: Buffer,
+        to: Buffer,
+    },
+    Excite {
+        op: Excite,
+        sums: Buffer,
+        to: Buffer,
+    },
+    Scale {
+        from: Buffer,
+        gate: Buffer,
+        to: Buffer,
+    },
+    MaxPool {
+        from: Buffer,
+        geometry: Geometry,
+        to: Buffer,
+    },
+    Mean {
+        sums: Buffer,
+        to: Buffer,
+    },
+}
+
+impl Step {
+    /// Buffers it reads.
+    pub fn reads(&self) -> Vec<Buffer> {
+        let of = |from: &From| match from {
+            From::Image => None,
+            From::Map(buffer) => Some(*buffer),
+        };
+        match self {
+            Self::Load { .. } => Vec::new(),
+            Self::Dense { from, gate, residual, .. } => {
+                [of(from), *gate, residual.map(|(buffer, _)| buffer)].into_iter().flatten().collect()
+            }
+            Self::Depthwise { producer: Producer::Map(from), .. } => vec![*from],
+            Self::Depthwise { producer: Producer::Dense { from, .. }, .. } => of(from).into_iter().collect(),
+            Self::Sum { from, .. } | Self::MaxPool { from, .. } => vec![*from],
+            Self::Excite { sums, .. } | Self::Mean { sums, .. } => vec![*sums],
+            Self::Scale { from, gate, .. } => vec![*from, *gate],
+        }
+    }
+
+    /// Buffers it writes.
+    pub fn writes(&self) -> Vec<Buffer> {
+        match self {
+            Self::Depthwise { to, sums, .. } => std::iter::once(*to).chain(*sums).collect(),
+            Self::Load { to }
+            | Self::Dense { to, .. }
+            | Self::Sum { to, .. }
+            | Self::Excite { to, .. }
+            | Self::Scale { to, .. }
+            | Self::MaxPool { to, .. }
+            | Self::Mean { to, .. } => vec![*to],
+        }
+    }
+}
+
+/// How a value's size follows from that of others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SizeRule {
+    Input,
+    Same(Value),
+    Window(Value, Geometry),
+    Point,
+}
+
+/// A compiled graph.
+pub(crate) struct Program {
+    pub steps: Vec<Step>,
+    /// A name for each step.
+    pub names: Vec<String>,
+    pub buffers: Vec<BufferOf>,
+    /// Channels of each value.
+    pub channels: Vec<usize>,
+    /// Size of each value.
+    pub sizes: Vec<SizeRule>,
+    /// Value and residual that have to be equal in size.
+    pub residuals: Vec<(Value, Value)>,
+    /// How the numbers of the input lie.
+    pub layout: ImageLayout,
+    /// The maps that come out.
+    pub outputs: Vec<Buffer>,
+}
+
+/// Fuses the operations that lead to the outputs; all others are dropped.
+pub(crate) fn compile(
+    nodes: Vec<Node>,
+    channels: Vec<usize>,
+    names: Vec<String>,
+    outputs: &[Value],
+    layout: ImageLayout,
+) -> Program {
+    let users = Users::of(&nodes, outputs);
+    let sizes = nodes.iter().map(size_rule).collect();
+    let program = Program {
+        steps: Vec::new(),
+        names: Vec::new(),
+        buffers: Vec::new(),
+        channels,
+        sizes,
+        residuals: Vec::new(),
+        layout,
+        outputs: Vec::new(),
+    };
+    let count = nodes.len();
+    let mut compiler = Compiler {
+        program,
+        users,
+        names,
+        maps: vec![None; count],
+        sums: vec![None; count],
+        gates: vec![None; count],
+        waiting: (0..count).map(|_| None).collect(),
+    };
+    for (i, node) in nodes.into_iter().enumerate() {
+        let value = Value(i);
+        if let Node::Dense { residual: Some((residual, _)), .. } = &node {
+            compiler.program.residuals.push((value, *residual));
+        }
+        if compiler.users.wanted[i] {
+            compiler.node(value, node);
+        }
+    }
+    for &output in outputs {
+        let map = compiler.map(output);
+        compiler.program.outputs.push(map);
+    }
+    compiler.program
+}
+
+fn size_rule(node: &Node) -> SizeRule {
+    match node {
+        Node::Input => SizeRule::Input,
+        Node::Dense { from, op, .. } => SizeRule::Window(*from, op.geometry),
+        Node::Depthwise { from, op } => SizeRule::Window(*from, op.geometry),
+        Node::MaxPool { from, geometry } => SizeRule::Window(*from, *geometry),
+        Node::Excite { from, .. } => SizeRule::Same(*from),
+        Node::Mean { .. } => SizeRule::Point,
+    }
+}
+
+/// How each value is used.
+struct Users {
+    /// It leads to an output.
+    wanted: Vec<bool>,
+    /// Its only use is as the input of a depthwise convolution.
+    only_depthwise: Vec<bool>,
+    /// Its only use is that its mean is taken.
+    only_mean: Vec<bool>,
+    /// Some use takes its mean.
+    some_mean: Vec<bool>,
+    /// All uses are as the input of 1x1 convolutions.
+    only_pointwise: Vec<bool>,
+}
+
+impl Users {
+    fn of(nodes: &[Node], outputs: &[Value]) -> Self {
+        let mut wanted = vec![false; nodes.len()];
+        let mut stack: Vec<usize> = outputs.iter().map(|output| output.0).collect();
+        while let Some(i) = stack.pop() {
+            if !std::mem::replace(&mut wanted[i], true) {
+                stack.extend(nodes[i].reads().iter().map(|read| read.0));
+            }
+        }
+        let uses = |i: usize| {
+            let value = Value(i);
+            let wanted = &wanted;
+            nodes
+                .iter()
+                .enumerate()
+                .filter(move |(user, _)| wanted[*user])
+                .flat_map(move |(_, node)| node.reads().into_iter().map(move |read| (read, node)))
+                .filter(move |(read, _)| *read == value)
+                .map(|(_, node)| node)
+        };
+        let all = |i: usize, of: &dyn Fn(&Node) -> bool| {
+            !outputs.contains(&Value(i)) && uses(i).count() > 0 && uses(i).all(of)
+        };
+        let every = |of: &dyn Fn(usize) -> bool| (0..nodes.len()).map(of).collect::<Vec<_>>();
+        let pointwise = |i: usize, node: &Node| match node {
+            Node::Dense { from, op, residual } => {
+                op.geometry.kernel == [1, 1]
+                    && from.0 == i
+                    && residual.is_none_or(|(residual, _)| residual.0 != i)
+            }
+            _ => false,
+        };
+        Self {
+            only_depthwise: every(&|i| {
+                uses(i).count() == 1 && all(i, &|node| matches!(node, Node::Depthwise { .. }))
+            }),
+            only_mean: every(&|i| all(i, &|node| matches!(node, Node::Mean { .. }))),
+            some_mean: every(&|i| {
+                uses(i).any(|node| matches!(node, Node::Mean { .. } | Node::Excite { .. }))
+            }),
+            only_pointwise: every(&|i| all(i, &|node| pointwise(i, node))),
+            wanted,
+        }
+    }
+}
+
+struct Compiler {
+    program: Program,
+    users: Users,
+    names: Vec<String>,
+    /// For each value, the buffers that hold it.
+    maps: Vec<Option<Buffer>>,
+    sums: Vec<Option<Buffer>>,
+    /// Map and gate whose product the value is.
+    gates: Vec<Option<(Buffer, Buffer)>>,
+    /// A convolution that will be a depthwise one's producer.
+    waiting: Vec<Option<(Dense, From)>>,
+}
+
+impl Compiler {
+    fn buffer(&mut self, value: Value, kind: Kind) -> Buffer {
+        self.program.buffers.push(BufferOf { value, kind });
+        Buffer(self.program.buffers.len() - 1)
+    }
+
+    fn new_map(&mut self, value: Value) -> Buffer {
+        let buffer = self.buffer(value, Kind::Map);
+        self.maps[value.0] = Some(buffer);
+        buffer
+    }
+
+    fn push(&mut self, name: String, step: Step) {
+        self.program.steps.push(step);
+        self.program.names.push(name);
+    }
+
+    /// The buffer of a value's map, made now if it is not there yet.
+    fn map(&mut self, value: Value) -> Buffer {
+        if let Some(buffer) = self.maps[value.0] {
+            return buffer;
+        }
+        let to = self.new_map(value);
+        if let Some((from, gate)) = self.gates[value.0] {
+            self.push(format!("gate {}", self.program.channels[value.0]), Step::Scale { from, gate, to });
+        } else {
+            debug_assert_eq!(value.0, 0, "every value but the input has its map when it is used");
+            self.push("load the image".to_owned(), Step::Load { to });
+        }
+        to
+    }
+
+    /// The buffer of a value's sums.
+    fn sums(&mut self, value: Value) -> Buffer {
+        if let Some(buffer) = self.sums[value.0] {
+            return buffer;
+        }
+        let from = self.map(value);
+        let to = self.buffer(value, Kind::Sums);
+        self.sums[value.0] = Some(to);
+        self.push(format!("sum {}", self.program.channels[value.0]), Step::Sum { from, to });
+        to
+    }
+
+    fn node(&mut self, value: Value, node: Node) {
+        let name = self.names[value.0].clone();
+        match node {
+            Node::Input => {}
+            Node::Dense { from, op, residual } => self.dense(value, name, from, op, residual),
+            Node::Depthwise { from, op } => self.depthwise(value, name, from, op),
+            Node::Excite { from, op } => {
+                let (map, sums) = (self.map(from), self.sums(from));
+                let to = self.buffer(value, Kind::Gate);
+                self.gates[value.0] = Some((map, to));
+                self.push(name, Step::Excite { op, sums, to });
+                if !self.users.only_pointwise[value.0] {
+                    self.map(value);
+                }
+            }
+            Node::MaxPool { from, geometry } => {
+                let from = self.map(from);
+                let to = self.new_map(value);
+                self.push(name, Step::MaxPool { from, geometry, to });
+            }
+            Node::Mean { from } => {
+                let sums = self.sums(from);
+                let to = self.new_map(value);
+                self.push(name, Step::Mean { sums, to });
+            }
+        }
+    }
+
+    fn dense(
+        &mut self,
+        value: Value,
+        name: String,
+        from: Value,
+        op: Dense,
+        residual: Option<(Value, ResidualOrder)>,
+    ) {
+        let gated = self.gates[from.0].filter(|_| self.maps[from.0].is_none());
+        let (from, gate) = match (op.source, gated) {
+            (Source::Planar | Source::Interleaved, _) => (From::Image, None),
+            (Source::Blocked, Some((map, gate))) => (From::Map(map), Some(gate)),
+            (Source::Blocked, None) => (From::Map(self.map(from)), None),
+        };
+        if self.users.only_depthwise[value.0] && residual.is_none() && gate.is_none() {
+            self.waiting[value.0] = Some((op, from));
+            return;
+        }
+        let residual = residual.map(|(residual, order)| (self.map(residual), order));
+        let to = if self.users.only_mean[value.0] {
+            let sums = self.buffer(value, Kind::Sums);
+            self.sums[value.0] = Some(sums);
+            sums
+        } else {
+            self.new_map(value)
+        };
+        self.push(name, Step::Dense { op, from, gate, residual, to });
+    }
+
+    fn depthwise(&mut self, value: Value, name: String, from: Value, op: Depthwise) {
+        let (producer, name) = match self.waiting[from.0].take() {
+            Some((dense, source)) => {
+                (Producer::Dense { op: dense, from: source }, format!("{} + {name}", self.names[from.0]))
+            }
+            None => (Producer::Map(self.map(from)), name),
+        };
+        let to = self.new_map(value);
+        let sums = self.users.some_mean[value.0].then(|| self.buffer(value, Kind::Sums));
+        self.sums[value.0] = sums;
+        self.push(name, Step::Depthwise { producer, op, to, sums });
+    }
+}
