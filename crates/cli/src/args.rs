@@ -125,6 +125,9 @@ pub struct NetworkArgs {
     /// flex, ndarray, tch, tch:cuda:0, wgpu, vulkan, cuda:0 or cpu
     #[arg(long, default_value = "flex")]
     pub device: String,
+    /// On flex, run Burn's own modules and not the compiled network
+    #[arg(long)]
+    pub plain: bool,
     /// Images in one forward pass
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub batch: usize,

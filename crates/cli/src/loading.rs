@@ -3,10 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Tensor;
-use efficientnet_data::npy::Array;
+use efficientnet_arch::ArchSpec;
 use efficientnet_data::{Folder, ImageError, Transform};
-use efficientnet_model::Network;
 use efficientnet_weights::{LoadOptions, Weights, registry};
 
 use crate::commands;
@@ -78,30 +76,17 @@ pub fn images(folder: &Path, transform: &Transform, count: usize) -> Result<Vec<
 ///
 /// # Errors
 /// [`CliError::Usage`] where the network takes another number of channels than a photograph has.
-pub fn input_shape(network: &Network, transform: &Transform) -> Result<[usize; 3], CliError> {
-    let channels = network.spec().in_channels;
+pub fn input_shape(spec: &ArchSpec, transform: &Transform) -> Result<[usize; 3], CliError> {
+    let channels = spec.in_channels;
     if channels != 3 {
         let sentence = format!(
             "{} takes {channels} channels and a photograph has 3; give its input with --npy",
-            network.spec().name
+            spec.name
         );
         return Err(CliError::Usage(sentence));
     }
     let [height, width] = transform.output_size();
     Ok([channels, height, width])
-}
-
-/// Logits `[batch, classes]` of a batch.
-pub fn forward(network: &Network, x: Tensor<4>) -> Result<Array, CliError> {
-    let logits = network.forward(x);
-    let shape = logits.dims().to_vec();
-    let values = logits.into_data().try_to_vec::<f32>();
-    let values =
-        values.map_err(|error| CliError::Failure(format!("the logits cannot be read: {error:?}")))?;
-    match values.iter().all(|value| value.is_finite()) {
-        true => Ok(Array { shape, values }),
-        false => Err(CliError::Failure("the logits are not finite".to_string())),
-    }
 }
 
 /// The `count` classes with the highest logits, best first; of equal ones the lower number first.

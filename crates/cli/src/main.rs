@@ -6,6 +6,7 @@
 mod args;
 mod classes;
 mod commands;
+mod engine;
 mod error;
 mod interrupt;
 mod loading;

@@ -24,13 +24,14 @@ pub enum NormalizeOn {
 impl Batch {
     /// The images, `[batch, 3, height, width]`: normalised, and mixed where the transform says so.
     pub fn images(&self, normalization: Normalization, device: &Device, on: NormalizeOn) -> Tensor<4> {
-        let images = match on {
-            NormalizeOn::Host => self.normalised_here(normalization, device),
-            NormalizeOn::Device => self.normalised_there(normalization, device),
-        };
-        match self.mix() {
-            Some(mix) => mixed(images, mix),
-            None => images,
+        let [batch, height, width, channels] = self.shape();
+        match (on, self.mix()) {
+            (NormalizeOn::Host, _) => {
+                let data = TensorData::new(self.values(normalization), [batch, channels, height, width]);
+                Tensor::from_data(data, device)
+            }
+            (NormalizeOn::Device, Some(mix)) => mixed(self.normalised_there(normalization, device), mix),
+            (NormalizeOn::Device, None) => self.normalised_there(normalization, device),
         }
     }
 
@@ -53,16 +54,6 @@ impl Batch {
     pub fn weights(&self, device: &Device) -> Tensor<1> {
         let weights: Vec<f32> = self.valid().iter().map(|valid| f32::from(u8::from(*valid))).collect();
         Tensor::from_data(TensorData::new(weights, [self.valid().len()]), device)
-    }
-
-    fn normalised_here(&self, normalization: Normalization, device: &Device) -> Tensor<4> {
-        let [batch, height, width, channels] = self.shape();
-        let mut values = vec![0.0; self.levels().len()];
-        let image = height * width * channels;
-        for (levels, values) in self.levels().chunks_exact(image).zip(values.chunks_exact_mut(image)) {
-            normalization.apply(levels, values);
-        }
-        Tensor::from_data(TensorData::new(values, [batch, channels, height, width]), device)
     }
 
     fn normalised_there(&self, normalization: Normalization, device: &Device) -> Tensor<4> {

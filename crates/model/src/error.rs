@@ -13,4 +13,7 @@ pub enum ModelError {
     /// The weights do not fit the network.
     #[error(transparent)]
     Weights(#[from] efficientnet_weights::WeightsError),
+    /// The compiled network cannot be built or run.
+    #[error(transparent)]
+    Plan(efficientnet_kernels::PlanError),
 }

@@ -19,6 +19,7 @@
 //! ```
 
 mod block;
+mod compile;
 mod error;
 mod init;
 mod layers;
@@ -27,6 +28,7 @@ mod network;
 mod surgery;
 
 pub use block::{Block, SqueezeExcite};
+pub use compile::{CompileOptions, CompiledNetwork};
 pub use error::ModelError;
 pub use layers::{ConvUnit, StochasticDepth};
 pub use network::{Features, Network, Stage};

@@ -20,7 +20,7 @@ use burn::tensor::{Tensor, TensorData};
 use common::{Digest, Rules, floats, on, relative};
 use efficientnet_arch::{ArchSpec, Padding, TensorSpec, models};
 use efficientnet_backend::{Backend, Device};
-use efficientnet_model::Network;
+use efficientnet_model::{CompileOptions, CompiledNetwork, Network};
 use efficientnet_weights::{Naming, Weights, synthetic};
 use serde::Deserialize;
 
@@ -69,11 +69,14 @@ impl Case {
         self.spec().count().expect("a published network can be counted").params > LARGE
     }
 
-    fn network(&self, device: &Device) -> Network {
+    fn weights(&self) -> Weights {
         let rule = |name: &str, each: &TensorSpec| synthetic::tensor(name, each.kind, &each.shape);
         let weights = Weights::from_named(self.spec(), self.naming, rule);
-        let weights = weights.expect("the library has names for such a network");
-        Network::from_weights(weights, device).expect("the weights are complete")
+        weights.expect("the library has names for such a network")
+    }
+
+    fn network(&self, device: &Device) -> Network {
+        Network::from_weights(self.weights(), device).expect("the weights are complete")
     }
 
     fn images(&self, input: &str, device: &Device) -> Tensor<4> {
@@ -88,8 +91,24 @@ impl Case {
         if let Some(expected) = &self.features {
             expected.compare(&network, images.clone())?;
         }
-        let logits = floats(network.forward(images));
+        self.judge(floats(network.forward(images)))
+    }
+
+    /// As [`Case::run`], of the compiled network.
+    fn run_compiled(&self, input: &str) -> Result<f64, String> {
+        let network = CompiledNetwork::from_weights(self.weights(), CompileOptions::default())
+            .expect("the weights are complete");
+        let images = synthetic::input(input, [2, 3, self.resolution, self.resolution]);
+        let logits = network.forward(&images, [2, self.resolution, self.resolution]);
+        let logits = logits.map_err(|error| error.to_string())?;
+        self.judge(logits.into_iter().map(f64::from).collect())
+    }
+
+    fn judge(&self, logits: Vec<f64>) -> Result<f64, String> {
         let expected: Vec<f64> = self.logits.concat();
+        if logits.len() != expected.len() {
+            return Err(format!("{} logits instead of {}", logits.len(), expected.len()));
+        }
         let scale = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
         let error = relative(logits.into_iter().zip(expected), scale);
         if error <= LIMIT { Ok(error) } else { Err(format!("logits are off by {error:.1e}")) }
@@ -152,6 +171,21 @@ fn record(path: &Path, backend: Backend, errors: &BTreeMap<String, f64>) {
     let partial = path.with_extension("partial");
     fs::write(&partial, text + "\n").expect("the folder of EFFICIENTNET_PARITY_OUT can be written");
     fs::rename(&partial, path).expect("the file of EFFICIENTNET_PARITY_OUT can be replaced");
+}
+
+/// The compiled network, which no backend is under: the same fixtures, every network.
+#[test]
+fn compiled() {
+    let all = env::var("EFFICIENTNET_TEST_ALL").is_ok_and(|value| value == "1");
+    let Fixture { input, networks } = fixture();
+    let mut failures = Vec::new();
+    for case in networks.iter().filter(|case| all || !case.is_large()) {
+        match case.run_compiled(&input) {
+            Ok(error) => println!("compiled {:40} {error:.1e}", case.reference),
+            Err(reason) => failures.push(format!("{}: {reason}", case.reference)),
+        }
+    }
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), networks.len(), failures.join("\n"));
 }
 
 #[test]

@@ -5,17 +5,13 @@ mod record;
 use std::sync::Arc;
 use std::time::Instant;
 
-use burn::tensor::Device;
-use efficientnet_backend::DeviceName;
-use efficientnet_data::{
-    Batch, Loader, LoaderOptions, NormalizeOn, OnError, Position, Source, Subset, Transform,
-};
-use efficientnet_model::Network;
+use efficientnet_data::{Batch, Loader, LoaderOptions, OnError, Position, Source, Subset, Transform};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
 use self::record::{Header, Record};
 use crate::args::EvalArgs;
+use crate::engine::Engine;
 use crate::error::CliError;
 use crate::{Outcome, classes, interrupt, loading, output};
 
@@ -23,6 +19,8 @@ use crate::{Outcome, classes, interrupt, loading, output};
 struct Report {
     model: String,
     device: String,
+    /// `compiled` or `burn`.
+    engine: &'static str,
     transform: String,
     top1: f64,
     top5: f64,
@@ -48,26 +46,23 @@ struct Prediction {
 
 pub fn run(args: &EvalArgs) -> Outcome {
     interrupt::listen();
-    let name: DeviceName = args.network.device.parse()?;
-    let device = efficientnet_backend::open(name, &args.network.device)?;
     let loaded = loading::weights(&args.network.weights, args.network.model.as_deref())?;
     let transform = loaded.transform()?;
     let offset = loaded.class_offset();
     let classes = loaded.weights.spec().num_classes - offset;
     let source = spread(classes::source(&args.data, args.classes.as_deref(), classes)?, args.limit)?;
     let weights = loaded.path;
-    let network = Network::from_weights(loaded.weights, &device)?;
-    loading::input_shape(&network, &transform)?;
+    let engine = Engine::new(loaded.weights, &args.network)?;
+    loading::input_shape(engine.spec(), &transform)?;
 
     let record = match &args.out {
         Some(out) => {
-            let header = Header::new(&network.spec().name, &weights, &transform, &*source)?;
+            let header = Header::new(&engine.spec().name, &weights, &transform, &*source)?;
             Record::open(out, args.resume, &header)?
         }
         None => Record::default(),
     };
-    let on = if name.computes_in_host_memory() { NormalizeOn::Host } else { NormalizeOn::Device };
-    let mut evaluation = Evaluation { network: &network, device: &device, on, offset, record };
+    let mut evaluation = Evaluation { engine, offset, record };
     let done = evaluation.record.done();
     let started = Instant::now();
     evaluation.run(loader(args, &transform, &source)?)?;
@@ -107,16 +102,14 @@ fn loader(args: &EvalArgs, transform: &Transform, source: &Arc<dyn Source>) -> R
 }
 
 /// A network with what it said so far.
-struct Evaluation<'a> {
-    network: &'a Network,
-    device: &'a Device,
-    on: NormalizeOn,
+struct Evaluation {
+    engine: Engine,
     /// Logits in front of the first class.
     offset: usize,
     record: Record,
 }
 
-impl Evaluation<'_> {
+impl Evaluation {
     /// Predicts what the record does not have yet, until Ctrl-C.
     fn run(&mut self, loader: Loader) -> Result<(), CliError> {
         let done = self.record.done();
@@ -137,7 +130,7 @@ impl Evaluation<'_> {
 
     fn predict(&self, batch: &Batch, loader: &Loader) -> Result<Vec<Prediction>, CliError> {
         let normalization = loader.options().transform.normalization();
-        let logits = loading::forward(self.network, batch.images(normalization, self.device, self.on))?;
+        let logits = self.engine.logits_of(batch, normalization)?;
         let rows = logits.values.chunks(logits.shape[1]).zip(batch.valid()).enumerate();
         let prediction = |place: usize, row: &[f32]| Prediction {
             path: loader.source().key(batch.samples()[place]).into_owned(),
@@ -170,8 +163,9 @@ impl Evaluation<'_> {
                 / predictions.len() as f64
         };
         Ok(Report {
-            model: self.network.spec().name.clone(),
+            model: self.engine.spec().name.clone(),
             device: args.network.device.clone(),
+            engine: self.engine.name(),
             transform: transform.to_string(),
             top1: share(|p| p.top5.first() == Some(&p.label)),
             top5: share(|p| p.top5.contains(&p.label)),
@@ -195,7 +189,7 @@ impl Report {
     fn text(&self) -> String {
         let right = |share: f64| (share * self.images as f64).round();
         let lines = [
-            format!("{} on {}: {}", self.model, self.device, self.transform),
+            format!("{} on {} ({}): {}", self.model, self.device, self.engine, self.transform),
             format!("top-1  {:>6.2} %  ({} of {})", self.top1 * 100.0, right(self.top1), self.images),
             format!("top-5  {:>6.2} %  ({} of {})", self.top5 * 100.0, right(self.top5), self.images),
             format!("{:.1} images a second, decoding included", self.images_per_second),

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::args::MeasureArgs;
 use crate::error::CliError;
-use crate::{Outcome, interrupt, loading, output};
+use crate::{Outcome, engine, interrupt, loading, output};
 
 #[derive(Serialize)]
 struct Measurement {
@@ -116,7 +116,7 @@ fn prepare(args: &MeasureArgs, device: &Device) -> Result<(Network, Tensor<4>), 
     let channels = network.spec().in_channels;
     let (values, [height, width]) = match (&args.images, transform) {
         (Some(folder), Some(transform)) => {
-            loading::input_shape(&network, &transform)?;
+            loading::input_shape(network.spec(), &transform)?;
             (loading::images(folder, &transform, args.batch)?, transform.output_size())
         }
         _ => {
@@ -137,7 +137,7 @@ fn at_resolution(spec: ArchSpec, resolution: Option<usize>) -> Result<ArchSpec, 
 /// One forward pass, with the milliseconds from the call to the logits in hand.
 fn timed(network: &Network, input: &Tensor<4>) -> Result<(Array, f64), CliError> {
     let started = Instant::now();
-    let logits = loading::forward(network, input.clone())?;
+    let logits = engine::forward(network, input.clone())?;
     Ok((logits, milliseconds(started.elapsed())))
 }
 

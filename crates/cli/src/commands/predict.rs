@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
 use efficientnet_data::Transform;
 use efficientnet_data::npy::{self, Array};
-use efficientnet_model::Network;
 use serde::Serialize;
 
 use crate::args::PredictArgs;
 use crate::classes::Classes;
+use crate::engine::Engine;
 use crate::error::CliError;
 use crate::{Outcome, interrupt, loading, output};
 
@@ -17,6 +16,8 @@ use crate::{Outcome, interrupt, loading, output};
 struct Report {
     model: String,
     device: String,
+    /// `compiled` or `burn`.
+    engine: &'static str,
     transform: String,
     images: Vec<ImageReport>,
 }
@@ -39,21 +40,21 @@ struct Prediction {
 
 pub fn run(args: &PredictArgs) -> Outcome {
     interrupt::listen();
-    let device = efficientnet_backend::device(&args.network.device)?;
     let loaded = loading::weights(&args.network.weights, args.network.model.as_deref())?;
     let transform = loaded.transform()?;
     let offset = loaded.class_offset();
-    let network = Network::from_weights(loaded.weights, &device)?;
+    let engine = Engine::new(loaded.weights, &args.network)?;
     if let (Some(input), Some(out)) = (&args.npy, &args.out) {
-        return arrays(&network, &device, input, out, args.network.batch);
+        return arrays(&engine, input, out, args.network.batch);
     }
 
-    let classes = Classes::for_network(args.classes.as_deref(), network.spec().num_classes, offset)?;
+    let classes = Classes::for_network(args.classes.as_deref(), engine.spec().num_classes, offset)?;
     let report = Report {
-        model: network.spec().name.clone(),
+        model: engine.spec().name.clone(),
         device: args.network.device.clone(),
+        engine: engine.name(),
         transform: transform.to_string(),
-        images: images(args, &network, &device, &transform, &classes)?,
+        images: images(args, &engine, &transform, &classes)?,
     };
     let broken: Vec<&str> = report.images.iter().filter_map(|image| image.error.as_deref()).collect();
     let sentence = broken.join("\nerror: ");
@@ -69,8 +70,7 @@ pub fn run(args: &PredictArgs) -> Outcome {
 /// Predictions for every image; one that cannot be read does not keep the others from theirs.
 fn images(
     args: &PredictArgs,
-    network: &Network,
-    device: &Device,
+    engine: &Engine,
     transform: &Transform,
     classes: &Classes,
 ) -> Result<Vec<ImageReport>, CliError> {
@@ -80,7 +80,7 @@ fn images(
             return Err(CliError::Interrupted);
         }
         let (values, results) = loading::batch(paths, transform);
-        let logits = logits(network, device, transform, values)?;
+        let logits = logits(engine, transform, values)?;
         let rows = logits.values.chunks(logits.shape[1]);
         for ((path, result), row) in paths.iter().zip(results).zip(rows) {
             let predictions = if result.is_ok() { top(row, args.top, classes) } else { Vec::new() };
@@ -91,16 +91,10 @@ fn images(
     Ok(reports)
 }
 
-fn logits(
-    network: &Network,
-    device: &Device,
-    transform: &Transform,
-    values: Vec<f32>,
-) -> Result<Array, CliError> {
-    let [channels, height, width] = loading::input_shape(network, transform)?;
+fn logits(engine: &Engine, transform: &Transform, values: Vec<f32>) -> Result<Array, CliError> {
+    let [channels, height, width] = loading::input_shape(engine.spec(), transform)?;
     let images = values.len() / transform.output_len();
-    let data = TensorData::new(values, [images, channels, height, width]);
-    loading::forward(network, Tensor::from_data(data, device))
+    engine.logits(values, [images, channels, height, width])
 }
 
 /// The `count` classes with the highest logits.
@@ -116,28 +110,27 @@ fn top(logits: &[f32], count: usize, classes: &Classes) -> Vec<Prediction> {
     loading::best(logits, count).into_iter().map(prediction).collect()
 }
 
-fn arrays(network: &Network, device: &Device, input: &Path, out: &Path, batch: usize) -> Outcome {
+fn arrays(engine: &Engine, input: &Path, out: &Path, batch: usize) -> Outcome {
     let array = npy::read(input, 4)?;
     let [count, channels] = [array.shape[0], array.shape[1]];
-    let expected = network.spec().in_channels;
+    let expected = engine.spec().in_channels;
     if channels != expected || array.shape.contains(&0) {
         let sentence = format!(
             "{}: its shape is {:?}; {} takes [N, {expected}, height, width] with every size above 0",
             input.display(),
             array.shape,
-            network.spec().name
+            engine.spec().name
         );
         return Err(CliError::Usage(sentence));
     }
     let image = array.values.len() / count;
-    let mut logits = Array { shape: vec![count, network.spec().num_classes], values: Vec::new() };
+    let mut logits = Array { shape: vec![count, engine.spec().num_classes], values: Vec::new() };
     for values in array.values.chunks(image * batch) {
         if interrupt::asked() {
             return Err(CliError::Interrupted);
         }
         let shape = [values.len() / image, channels, array.shape[2], array.shape[3]];
-        let x = Tensor::from_data(TensorData::new(values.to_vec(), shape), device);
-        logits.values.extend(loading::forward(network, x)?.values);
+        logits.values.extend(engine.logits(values.to_vec(), shape)?.values);
     }
     Ok(npy::write(out, &logits)?)
 }

@@ -2,6 +2,7 @@
 
 use super::Position;
 use crate::mix::Mix;
+use crate::normalize::Normalization;
 
 /// Images of one size with their classes, not normalised yet.
 ///
@@ -58,6 +59,20 @@ impl Batch {
     /// Whether each image counts.
     pub fn valid(&self) -> &[bool] {
         &self.valid
+    }
+
+    /// The images as values, `[batch, 3, height, width]`: normalised, and mixed where the transform says so.
+    pub fn values(&self, normalization: Normalization) -> Vec<f32> {
+        let [_, height, width, channels] = self.shape;
+        let image = height * width * channels;
+        let mut values = vec![0.0; self.levels.len()];
+        for (levels, values) in self.levels.chunks_exact(image).zip(values.chunks_exact_mut(image)) {
+            normalization.apply(levels, values);
+        }
+        if let Some(mix) = &self.mix {
+            mix.apply(&mut values, [height, width]);
+        }
+        values
     }
 
     /// How many images count.

@@ -1,0 +1,100 @@
+//! What computes logits: the compiled network on the CPU, or Burn's modules on a device.
+//!
+//! On `flex`, the default, the compiled network does: the same numbers (`tests/parity.rs` of `efficientnet-model` holds both
+//! to the same fixtures), many times as fast. Other devices, and `--plain`, take Burn.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use efficientnet_arch::ArchSpec;
+use efficientnet_backend::{Backend, DeviceName};
+use efficientnet_data::npy::Array;
+use efficientnet_data::{Batch, Normalization, NormalizeOn};
+use efficientnet_model::{CompileOptions, CompiledNetwork, Network};
+use efficientnet_weights::Weights;
+
+use crate::args::NetworkArgs;
+use crate::error::CliError;
+
+/// A network, ready to infer.
+pub enum Engine {
+    /// `efficientnet-kernels`, on the CPU.
+    Compiled(Box<CompiledNetwork>),
+    /// Burn, on a device.
+    Burn(Box<Network>, Device, NormalizeOn),
+}
+
+impl Engine {
+    /// The network of these weights, on the device that was asked for.
+    pub fn new(weights: Weights, args: &NetworkArgs) -> Result<Self, CliError> {
+        let name: DeviceName = args.device.parse()?;
+        let device = efficientnet_backend::open(name, &args.device)?;
+        if name.backend == Backend::Flex && !args.plain {
+            let options = CompileOptions { threads: efficientnet_backend::threads() };
+            return Ok(Self::Compiled(Box::new(CompiledNetwork::from_weights(weights, options)?)));
+        }
+        let on = if name.computes_in_host_memory() { NormalizeOn::Host } else { NormalizeOn::Device };
+        Ok(Self::Burn(Box::new(Network::from_weights(weights, &device)?), device, on))
+    }
+
+    /// What the network is.
+    pub fn spec(&self) -> &ArchSpec {
+        match self {
+            Self::Compiled(network) => network.spec(),
+            Self::Burn(network, ..) => network.spec(),
+        }
+    }
+
+    /// Its name in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Compiled(_) => "compiled",
+            Self::Burn(..) => "burn",
+        }
+    }
+
+    /// Logits `[batch, classes]` of normalised images `[batch, channels, height, width]`.
+    pub fn logits(&self, values: Vec<f32>, shape: [usize; 4]) -> Result<Array, CliError> {
+        match self {
+            Self::Compiled(network) => compiled(network, &values, shape),
+            Self::Burn(network, device, _) => {
+                forward(network, Tensor::from_data(TensorData::new(values, shape), device))
+            }
+        }
+    }
+
+    /// Logits of a batch of the loader.
+    pub fn logits_of(&self, batch: &Batch, normalization: Normalization) -> Result<Array, CliError> {
+        match self {
+            Self::Compiled(network) => {
+                let [count, height, width, channels] = batch.shape();
+                compiled(network, &batch.values(normalization), [count, channels, height, width])
+            }
+            Self::Burn(network, device, on) => forward(network, batch.images(normalization, device, *on)),
+        }
+    }
+}
+
+fn compiled(
+    network: &CompiledNetwork,
+    values: &[f32],
+    [batch, _, height, width]: [usize; 4],
+) -> Result<Array, CliError> {
+    let values = network.forward(values, [batch, height, width])?;
+    finite(Array { shape: vec![batch, network.spec().num_classes], values })
+}
+
+/// Logits `[batch, classes]` of a batch, from Burn's modules.
+pub fn forward(network: &Network, x: Tensor<4>) -> Result<Array, CliError> {
+    let logits = network.forward(x);
+    let shape = logits.dims().to_vec();
+    let values = logits.into_data().try_to_vec::<f32>();
+    let values =
+        values.map_err(|error| CliError::Failure(format!("the logits cannot be read: {error:?}")))?;
+    finite(Array { shape, values })
+}
+
+fn finite(logits: Array) -> Result<Array, CliError> {
+    match logits.values.iter().all(|value| value.is_finite()) {
+        true => Ok(logits),
+        false => Err(CliError::Failure("the logits are not finite".to_string())),
+    }
+}
