@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use efficientnet_data::{
     Batch, Content, LastBatch, Loader, LoaderError, LoaderOptions, OnError, Order, Position, RgbImage8,
-    Shard, Source, SourceError,
+    Shapes, Shard, Source, SourceError,
 };
 use sha2::{Digest, Sha256};
 
@@ -104,6 +104,37 @@ fn any_number_of_workers_gives_the_same_batches() {
         for workers in [1, 2, 8] {
             assert_eq!(hashes(&with(workers), 3), expected, "{order:?}, {workers} workers");
         }
+    }
+}
+
+/// With everything random that a line can have, and a restart in the middle of an epoch.
+#[test]
+fn random_transforms_do_not_depend_on_workers_either() {
+    let line = "random_resized_crop(24) | flip(0.5) | randaugment(2, 9, std=0.5) | color_jitter(0.4, 0.4, 0.4) | \
+                random_erasing(0.5, fill=noise) | normalize(imagenet) | mixup(0.2) | cutmix(1.0)";
+    let source = Arc::new(Shapes::new(60, 32, 3).unwrap());
+    let with = |workers| {
+        let options = LoaderOptions { transform: line.parse().unwrap(), workers, ..shuffled(8) };
+        Loader::new(source.clone(), options).unwrap()
+    };
+    let whole = |loader: &Loader| -> Vec<String> {
+        let all = (0..3).flat_map(|epoch| batches(loader.epoch(epoch)));
+        all.map(|batch| format!("{} {:?} {:?}", hash(&batch), batch.mix(), batch.soft_targets(10, 0.1)))
+            .collect()
+    };
+    let expected = whole(&with(0));
+    let mut distinct = expected.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), 3 * 8);
+    for workers in [1, 2, 8] {
+        let loader = with(workers);
+        assert_eq!(whole(&loader), expected, "{workers} workers");
+        let position = loader.epoch(1).nth(2).unwrap().unwrap().next_position();
+        let rest: Vec<String> = batches(loader.resume(position).unwrap()).iter().map(hash).collect();
+        let tail: Vec<&str> =
+            expected[8 + 3..16].iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(rest, tail, "{workers} workers");
     }
 }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use common::{floats, on, relative};
 use efficientnet_backend::{Backend, Device};
 use efficientnet_data::{
-    Content, Loader, LoaderOptions, NormalizeOn, Purpose, Random, RgbImage8, Source, SourceError, Transform,
+    Content, Loader, LoaderOptions, Normalization, NormalizeOn, Purpose, Random, RgbImage8, Source,
+    SourceError, Transform,
 };
 
 /// Five pictures of noise, of 7 x 5 pixels: no part of a batch is a multiple of four bytes.
@@ -42,6 +43,30 @@ impl Source for Noise {
 }
 
 fn batches_become_tensors(device: &Device) {
+    levels_become_values(device);
+    batches_are_mixed(device);
+}
+
+/// MixUp and CutMix on the device are what they are in our memory, images and targets.
+fn batches_are_mixed(device: &Device) {
+    let source = Arc::new(Noise(vec!["a".to_string(), "b".to_string()]));
+    for mixing in ["mixup(1.0)", "cutmix(1.0)"] {
+        let line = format!("center_crop(5, 7) | normalize(unit) | {mixing}");
+        let options = LoaderOptions { batch_size: 5, ..LoaderOptions::new(line.parse().unwrap()) };
+        let loader = Loader::new(source.clone(), options).unwrap();
+        let batch = loader.epoch(0).next().unwrap().unwrap();
+        assert!(batch.mix().is_some(), "{line}");
+        let expected = batch.values(Normalization::Unit).into_iter().map(f64::from);
+        let images = batch.images(Normalization::Unit, device, NormalizeOn::Device);
+        let error = relative(floats(images).into_iter().zip(expected), 1.0);
+        assert!(error < 1e-6, "{line}: {error}");
+        let targets = floats(batch.soft_targets_on(2, 0.1, device));
+        let expected = batch.soft_targets(2, 0.1).into_iter().map(f64::from);
+        assert_eq!(relative(targets.into_iter().zip(expected), 1.0), 0.0);
+    }
+}
+
+fn levels_become_values(device: &Device) {
     let source = Arc::new(Noise(vec!["a".to_string(), "b".to_string()]));
     for normalization in ["imagenet", "tf_lite", "raw"] {
         let transform: Transform = format!("center_crop(5, 7) | normalize({normalization})").parse().unwrap();
