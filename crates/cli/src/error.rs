@@ -52,6 +52,10 @@ fn say(sentence: &str, status: u8) -> ExitCode {
 /// Burn reports what a device cannot do (memory above all) by panicking: that becomes a sentence, too.
 pub fn describe_panics() {
     std::panic::set_hook(Box::new(|info| {
+        // A damaged image made a decoder panic, and that becomes an error with the file's name.
+        if efficientnet_data::catches_panics() {
+            return;
+        }
         let payload = info.payload();
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");

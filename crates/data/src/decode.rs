@@ -10,6 +10,7 @@
 //! - 16-bit grey is scaled to 8 bits, like 16-bit colour. Pillow clips it there: everything above 255 of 65535 is white.
 
 mod jpeg;
+mod webp;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -20,6 +21,7 @@ use image::error::ImageError as CrateError;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Pixel};
 
 use crate::error::ImageError;
+use crate::guard;
 use crate::image::RgbImage8;
 use crate::resample::Part;
 
@@ -108,8 +110,10 @@ impl<'a> Encoded<'a> {
         let format = image::guess_format(bytes);
         let format = format.map_err(|_| ImageError::NotAnImage { name: name.to_string() })?;
         let content = match format {
-            ImageFormat::Jpeg => jpeg::Jpeg::open(bytes, options.exif).map(Box::new).map(Decoding::Jpeg),
-            _ => other(bytes, format, options.exif).map(Decoding::Done),
+            ImageFormat::Jpeg => {
+                guarded(|| jpeg::Jpeg::open(bytes, options.exif).map(Box::new)).map(Decoding::Jpeg)
+            }
+            _ => guarded(|| other(bytes, format, options.exif)).map(Decoding::Done),
         };
         Ok(Self { name, format, content: content.map_err(|failure| failure.named(name, format))? })
     }
@@ -140,9 +144,9 @@ impl<'a> Encoded<'a> {
         };
         let pixels = if columns.is_empty() || rows.is_empty() {
             // Nothing of it is seen, but if it is damaged, that is.
-            jpeg.decode(FULL, &jpeg.area()).map(|_| Vec::new())
+            guarded(|| jpeg.decode(FULL, &jpeg.area())).map(|_| Vec::new())
         } else {
-            jpeg.decode(scale, area).map(RgbImage8::into_pixels)
+            guarded(|| jpeg.decode(scale, area)).map(RgbImage8::into_pixels)
         };
         let pixels = pixels.map_err(|failure| failure.named(self.name, self.format))?;
         Ok(Part { columns, rows, pixels: Cow::Owned(pixels) })
@@ -152,11 +156,18 @@ impl<'a> Encoded<'a> {
     pub fn decode_all(self) -> Result<RgbImage8, ImageError> {
         match self.content {
             Decoding::Jpeg(jpeg) => {
-                jpeg.decode(FULL, &jpeg.area()).map_err(|failure| failure.named(self.name, self.format))
+                let image = guarded(|| jpeg.decode(FULL, &jpeg.area()));
+                image.map_err(|failure| failure.named(self.name, self.format))
             }
             Decoding::Done(image) => Ok(image),
         }
     }
+}
+
+/// What `decode` returns; where it panics, the file is damaged. The fuzz target `image` tells panics of other people's
+/// decoders from ours, which are mistakes; its README has a list.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    guard::guarded(decode).unwrap_or_else(|_| Err(Failure::Damaged("the decoder gave up on it".to_string())))
 }
 
 /// Why decoding ended, before the file's name is known.
@@ -248,7 +259,8 @@ fn other(bytes: &[u8], format: ImageFormat, exif: bool) -> Result<RgbImage8, Fai
     let (width, height) = decoder.dimensions();
     check_size(width.into(), height.into())?;
     // An unreadable orientation is no reason to refuse the pixels.
-    let orientation = decoder.orientation().ok().filter(|_| exif);
+    let is_there = format != ImageFormat::WebP || webp::has_whole_exif(bytes);
+    let orientation = if exif && is_there { decoder.orientation().ok() } else { None };
     let mut image = DynamicImage::from_decoder(decoder)?;
     if let Some(orientation) = orientation {
         image.apply_orientation(orientation);

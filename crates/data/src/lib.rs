@@ -31,6 +31,7 @@ mod error;
 mod fetch;
 mod folder;
 mod geometry;
+mod guard;
 mod image;
 pub mod inspect;
 mod loader;
@@ -57,6 +58,7 @@ pub use efficientnet_download::DownloadError;
 pub use error::ImageError;
 pub use fetch::{FetchError, FetchOptions, FetchedSplit, Progress, dataset_dir, fetch};
 pub use folder::{Folder, FolderError, Sample};
+pub use guard::catches_panics;
 pub use image::RgbImage8;
 pub use loader::{
     Batch, Epoch, LastBatch, Loader, LoaderError, LoaderOptions, OnError, Order, Position, Shard, Skipped,

@@ -8,6 +8,9 @@ use npyz::{NpyFile, Order, WriterBuilder};
 
 use crate::atomic;
 
+/// As long as a header of version 1 can be, of which an f32 array needs a hundred bytes.
+const MAX_HEADER: u32 = 0xFFFF;
+
 /// An f32 array in C order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
@@ -68,6 +71,7 @@ pub fn read(path: impl AsRef<Path>, rank: usize) -> Result<Array, NpyError> {
 /// # Errors
 /// One phrase, for behind the file's name.
 pub fn decode(bytes: impl Read, length: u64, rank: usize) -> Result<Array, String> {
+    let bytes = with_short_header(bytes)?;
     let npy = NpyFile::new(bytes).map_err(|error| format!("not an .npy file ({error})"))?;
     let shape = npy.shape().iter().map(|size| usize::try_from(*size)).collect::<Result<Vec<_>, _>>();
     let shape = shape.map_err(|_| "its shape does not fit into memory".to_string())?;
@@ -83,6 +87,20 @@ pub fn decode(bytes: impl Read, length: u64, rank: usize) -> Result<Array, Strin
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(Array { shape, values }),
         Some(index) => Err(format!("value {index} is {}; every value must be finite", values[index])),
+    }
+}
+
+/// The same bytes, unless a header of version 2 or 3 claims to be longer than [`MAX_HEADER`]: `npyz` 0.9 makes room for
+/// what stands there, up to 4 GB, before it reads.
+fn with_short_header(mut bytes: impl Read) -> Result<impl Read, String> {
+    let mut begin = Vec::new();
+    let read = bytes.by_ref().take(12).read_to_end(&mut begin);
+    read.map_err(|error| format!("not an .npy file ({error})"))?;
+    match begin[..] {
+        [_, _, _, _, _, _, (2..), _, a, b, c, d] if u32::from_le_bytes([a, b, c, d]) > MAX_HEADER => {
+            Err(format!("not an .npy file (a header of more than {MAX_HEADER} bytes)"))
+        }
+        _ => Ok(io::Cursor::new(begin).chain(bytes)),
     }
 }
 
@@ -132,6 +150,20 @@ mod tests {
         }
         assert!(matches!(read(folder.path(), 1), Err(NpyError::Unfit { .. })));
         assert!(matches!(read(folder.path().join("none.npy"), 1), Err(NpyError::Read { .. })));
+    }
+
+    /// By the fuzz target `npy`: 12 bytes that made `npyz` ask for 4 GB.
+    #[test]
+    fn a_header_is_not_as_long_as_it_says() {
+        for version in [2, 3] {
+            let claim = |length: u32| {
+                let begin = [b"\x93NUMPY", &[version, 0][..], &length.to_le_bytes()].concat();
+                decode(&begin[..], begin.len() as u64, 1).unwrap_err()
+            };
+            let too_long = "not an .npy file (a header of more than 65535 bytes)";
+            assert_eq!([claim(u32::MAX), claim(0x1_0000)], [too_long, too_long]);
+            assert_ne!(claim(0xFFFF), too_long);
+        }
     }
 
     #[test]

@@ -127,6 +127,21 @@ fn contradictions_are_named() {
     }
 }
 
+/// TOML's numbers go up to 2^63 - 1, so the sum of three may be too large for 64 bits.
+#[test]
+fn sums_that_cannot_be_counted_are_refused() {
+    const MOST: i64 = i64::MAX;
+    let three = |entry: &str| ["a", "b", "c"].map(|name| entry.replace("NAME", name)).join(", ");
+    let splits = three(&format!("{{ name = \"NAME\", images = {MOST} }}"));
+    let text = SOUND.replace("split = [", &format!("split = [{splits}, "));
+    let error = Manifest::parse("mine.toml", &text).unwrap_err();
+    assert!(error.to_string().contains("more images together"), "{error}");
+    let files = three(&format!("{{ url = \"https://example.org/NAME\", bytes = {MOST} }}"));
+    let text = SOUND.replace("file = [", &format!("file = [{files}, "));
+    let error = Manifest::parse("mine.toml", &text).unwrap_err();
+    assert!(error.to_string().contains("more bytes together"), "{error}");
+}
+
 proptest! {
     /// Whatever is changed in a manifest, it is read or refused in a sentence.
     #[test]

@@ -1,12 +1,11 @@
 //! What is to be done for an epoch, place by place; no word of who does it.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::BytesMut;
 
 use super::{Batch, LoaderError, LoaderOptions, OnError, Position, Skipped};
+use crate::guard;
 use crate::mix::Mix;
 use crate::source::Source;
 use crate::transform::Draw;
@@ -53,8 +52,8 @@ impl Work {
         let place = self.place(batch, slot);
         let outcome = match self.sample(place) {
             Some(sample) => {
-                let fill = AssertUnwindSafe(|| self.render(place, sample, &mut levels));
-                catch_unwind(fill).unwrap_or_else(|words| Err(self.panicked(sample, &*words)))
+                let filled = guard::guarded(|| self.render(place, sample, &mut levels));
+                filled.unwrap_or_else(|reason| Err(self.panicked(sample, reason)))
             }
             None => Ok(()),
         };
@@ -103,13 +102,8 @@ impl Work {
         Draw { seed: self.options.seed, epoch: self.position.epoch, index: place }
     }
 
-    fn panicked(&self, sample: usize, words: &(dyn Any + Send)) -> LoaderError {
-        let words =
-            words.downcast_ref::<String>().map(String::as_str).or(words.downcast_ref::<&str>().copied());
-        LoaderError::Panicked {
-            name: self.source.key(sample).into_owned(),
-            reason: words.unwrap_or("without a word").lines().next().unwrap_or_default().to_string(),
-        }
+    fn panicked(&self, sample: usize, reason: String) -> LoaderError {
+        LoaderError::Panicked { name: self.source.key(sample).into_owned(), reason }
     }
 
     /// Where a batch of all ranks begins.

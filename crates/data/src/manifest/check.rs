@@ -49,7 +49,8 @@ fn splits(manifest: &Manifest) -> Result<(), String> {
         let read = !listed || manifest.layout.list_format.is_some();
         ensure(read, format!("split {} has a list, but `list_format` is not given", split.name))?;
     }
-    Ok(())
+    let images = manifest.splits.iter().try_fold(0u64, |sum, split| sum.checked_add(split.images));
+    ensure(images.is_some(), "its splits have more images together than can be counted")
 }
 
 fn files(manifest: &Manifest) -> Result<(), String> {
@@ -65,7 +66,9 @@ fn files(manifest: &Manifest) -> Result<(), String> {
         ensure(is_hash(&file.md5, 32), format!("the MD5 of {name} is not 32 hexadecimal digits"))?;
         ensure(is_hash(&file.sha256, 64), format!("the SHA-256 of {name} is not 64 hexadecimal digits"))?;
     }
-    Ok(())
+    let mut bytes = manifest.files.iter().filter_map(|file| file.bytes);
+    let bytes = bytes.try_fold(0u64, u64::checked_add);
+    ensure(bytes.is_some(), "its files have more bytes together than can be counted")
 }
 
 fn layout(manifest: &Manifest) -> Result<(), String> {
