@@ -62,8 +62,8 @@ pub enum ClassListError {
     },
 }
 
-/// Reads a list of classes: one name a line, line 1 is class 0. Spaces around a name and empty lines at the end do not
-/// count.
+/// Reads a list of classes: one name a line, line 1 is class 0. Spaces around a name, a byte order mark in front of it
+/// (which is where two files were put together) and empty lines at the end do not count.
 ///
 /// # Errors
 /// [`ClassListError`] for a file that cannot be read, has no name, an empty line or a name twice.
@@ -74,7 +74,8 @@ pub fn read_class_list(path: impl AsRef<Path>) -> Result<Vec<String>, ClassListE
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut first_lines = HashMap::new();
     let mut names = Vec::new();
-    for (index, name) in text.trim_end().lines().map(str::trim).enumerate() {
+    for (index, line) in text.trim_end().lines().enumerate() {
+        let name = line.trim_end().trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         let (path, line) = (path.to_path_buf(), index + 1);
         if name.is_empty() {
             return Err(ClassListError::EmptyLine { path, line });

@@ -10,6 +10,8 @@ use crate::atomic;
 
 /// As long as a header of version 1 can be, of which an f32 array needs a hundred bytes.
 const MAX_HEADER: u32 = 0xFFFF;
+/// The header of an f32 array is a dictionary with a tuple in it; those of structures have a few brackets more.
+const MAX_DEPTH: usize = 5;
 
 /// An f32 array in C order.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +73,7 @@ pub fn read(path: impl AsRef<Path>, rank: usize) -> Result<Array, NpyError> {
 /// # Errors
 /// One phrase, for behind the file's name.
 pub fn decode(bytes: impl Read, length: u64, rank: usize) -> Result<Array, String> {
-    let bytes = with_short_header(bytes)?;
+    let bytes = with_plain_header(bytes)?;
     let npy = NpyFile::new(bytes).map_err(|error| format!("not an .npy file ({error})"))?;
     let shape = npy.shape().iter().map(|size| usize::try_from(*size)).collect::<Result<Vec<_>, _>>();
     let shape = shape.map_err(|_| "its shape does not fit into memory".to_string())?;
@@ -90,18 +92,41 @@ pub fn decode(bytes: impl Read, length: u64, rank: usize) -> Result<Array, Strin
     }
 }
 
-/// The same bytes, unless a header of version 2 or 3 claims to be longer than [`MAX_HEADER`]: `npyz` 0.9 makes room for
-/// what stands there, up to 4 GB, before it reads.
-fn with_short_header(mut bytes: impl Read) -> Result<impl Read, String> {
+/// The same bytes, unless their header is longer than [`MAX_HEADER`] or deeper than [`MAX_DEPTH`].
+///
+/// `npyz` 0.9 makes room for the length that stands there, up to 4 GB, before it reads; and for each bracket in another one
+/// its parser, `py_literal` 0.4, takes twice the time and some of the stack.
+fn with_plain_header(mut bytes: impl Read) -> Result<impl Read, String> {
+    let failed = |error| format!("not an .npy file ({error})");
     let mut begin = Vec::new();
-    let read = bytes.by_ref().take(12).read_to_end(&mut begin);
-    read.map_err(|error| format!("not an .npy file ({error})"))?;
-    match begin[..] {
-        [_, _, _, _, _, _, (2..), _, a, b, c, d] if u32::from_le_bytes([a, b, c, d]) > MAX_HEADER => {
-            Err(format!("not an .npy file (a header of more than {MAX_HEADER} bytes)"))
-        }
-        _ => Ok(io::Cursor::new(begin).chain(bytes)),
+    bytes.by_ref().take(12).read_to_end(&mut begin).map_err(failed)?;
+    let (start, length) = match begin[..] {
+        [_, _, _, _, _, _, (2..), _, a, b, c, d] => (12, u32::from_le_bytes([a, b, c, d])),
+        [_, _, _, _, _, _, _, _, a, b, ..] => (10, u16::from_le_bytes([a, b]).into()),
+        _ => (0, 0),
+    };
+    if length > MAX_HEADER {
+        return Err(format!("not an .npy file (a header of more than {MAX_HEADER} bytes)"));
     }
+    bytes.by_ref().take(length.into()).read_to_end(&mut begin).map_err(failed)?;
+    if depth(begin[start..].iter().take(length as usize)) > MAX_DEPTH {
+        return Err("not an .npy file (a header of brackets in brackets)".to_string());
+    }
+    Ok(io::Cursor::new(begin).chain(bytes))
+}
+
+/// How many brackets are open at most.
+fn depth<'a>(text: impl Iterator<Item = &'a u8>) -> usize {
+    let (mut open, mut most) = (0usize, 0);
+    for byte in text {
+        match byte {
+            b'{' | b'[' | b'(' => open += 1,
+            b'}' | b']' | b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 /// Writes an array in one piece: a full disk leaves nothing behind.
@@ -164,6 +189,19 @@ mod tests {
             assert_eq!([claim(u32::MAX), claim(0x1_0000)], [too_long, too_long]);
             assert_ne!(claim(0xFFFF), too_long);
         }
+    }
+
+    /// By the fuzz target `npy`: two dozen brackets took more than ten seconds, and many more would end the stack.
+    #[test]
+    fn brackets_in_brackets_are_not_read() {
+        for (brackets, text) in [(22, "{"), (60_000, "("), (6, "[")] {
+            let header = text.repeat(brackets) + "'descr': '<f4'";
+            let bytes =
+                [b"\x93NUMPY\x01\0", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat();
+            let reason = decode(&bytes[..], bytes.len() as u64, 1).unwrap_err();
+            assert_eq!(reason, "not an .npy file (a header of brackets in brackets)");
+        }
+        assert_eq!(depth(b"{'shape': (1, 2), 'descr': [('a', '<f4')]}".iter()), 3);
     }
 
     #[test]

@@ -172,4 +172,16 @@ proptest! {
             }
         });
     }
+
+    /// Found by the fuzz target `csv`: a byte order mark in the middle.
+    #[test]
+    fn class_lists_that_are_read_can_be_written(text in "([a-b \u{feff}\r]{0,3}\n){0,5}") {
+        in_folder(&[("classes.txt", text.as_bytes())], |dir| {
+            if let Ok(names) = read_class_list(dir.join("classes.txt")) {
+                let again = dir.join("again.txt");
+                write_class_list(&again, &names).unwrap();
+                assert_eq!(read_class_list(&again).unwrap(), names);
+            }
+        });
+    }
 }

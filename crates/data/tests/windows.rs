@@ -123,3 +123,21 @@ fn scaled_decoding_is_near_and_only_where_it_is_asked_for() {
     }
     assert_eq!(difference("squash(160, 200, bicubic) | normalize(unit)"), 0);
 }
+
+/// Found by the fuzz target `image`: coefficients beyond any image's, for which the decoder's transform at a half, a
+/// quarter and an eighth multiplies past 32 bits. Where such a sum is checked it panics, and elsewhere gives some levels.
+#[test]
+fn a_decoder_that_panics_is_an_error() {
+    let content = Content::File(include_bytes!("../fuzz/seeds/image/found-overflow.jpg").to_vec());
+    let render = |size: usize| {
+        let line = format!("decode(scaled=true) | squash({size}, bicubic) | normalize(unit)");
+        let transform: Transform = line.parse().unwrap();
+        let mut levels = vec![0; transform.output_len()];
+        transform.render(&content, "overflow", Draw::default(), &mut levels)
+    };
+    let errors: Vec<String> =
+        [2, 4, 8, 16].into_iter().filter_map(|size| render(size).err()).map(|e| e.to_string()).collect();
+    let expected = "overflow is a damaged JPEG file (the decoder gave up on it); fetch or export it again";
+    assert_eq!(!errors.is_empty(), cfg!(debug_assertions), "{errors:?}");
+    assert!(errors.iter().all(|error| error == expected), "{errors:?}");
+}
