@@ -1,21 +1,22 @@
 //! How many images a second a transform makes of the files in a folder: read, decode, crop, flip, normalise.
 //!
 //! ```text
-//! cargo run --release -p efficientnet-data --example throughput -- FOLDER [--line LINE] [--threads 1] [--rounds 5]
+//! cargo run --release -p efficientnet-data --example throughput -- FOLDER [--line LINE] [--threads 1] [--rounds 5] [--loader]
 //! ```
 //!
 //! The folder has class folders or images. Each round is another epoch, with other crops, and its rate is printed on a
-//! line. Instead, `--windows` prints each file and what was drawn for it in the first epoch, and `--pixels FILE` writes
+//! line. With `--loader` the threads are the workers of a `Loader` of class folders that makes batches of 20. Instead, `--windows` prints each file and what was drawn for it in the first epoch, and `--pixels FILE` writes
 //! the levels that came out, so that another program can do the same: `scripts/benchmark_input.py` compares with
 //! torchvision.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use std::{env, fs, thread};
 
-use efficientnet_data::{Content, Draw, Transform};
+use efficientnet_data::{Content, Draw, Folder, Loader, LoaderOptions, Transform};
 
 const LINE: &str = "decode | random_resized_crop(224, 0.08..1, 3/4..4/3) | flip(0.5) | normalize(imagenet)";
 
@@ -43,9 +44,13 @@ fn main() -> Result<(), Failure> {
     }
     let (threads, rounds): (usize, u64) =
         (option("--threads", "1").parse()?, option("--rounds", "5").parse()?);
+    let by_loader = arguments.iter().any(|argument| argument == "--loader");
     for epoch in 0..rounds {
         let start = Instant::now();
-        epoch_of(&transform, &files, epoch, threads)?;
+        match by_loader {
+            true => loaded_epoch(&transform, folder, epoch, threads)?,
+            false => epoch_of(&transform, &files, epoch, threads)?,
+        }
         let seconds = start.elapsed().as_secs_f64();
         println!("{:.1} images/s", files.len() as f64 / seconds);
     }
@@ -56,6 +61,16 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() { collect(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
+
+/// Every file once, in batches of a loader, to normalised values that are thrown away.
+fn loaded_epoch(transform: &Transform, folder: &str, epoch: u64, workers: usize) -> Result<(), Failure> {
+    let options = LoaderOptions { batch_size: 20, workers, ..LoaderOptions::new(transform.clone()) };
+    let loader = Loader::new(Arc::new(Folder::open(folder, None)?), options)?;
+    for batch in loader.epoch(epoch) {
+        std::hint::black_box(batch?.values(transform.normalization()));
     }
     Ok(())
 }
