@@ -16,4 +16,7 @@ pub enum ModelError {
     /// The compiled network cannot be built or run.
     #[error(transparent)]
     Plan(efficientnet_kernels::PlanError),
+    /// A device failed while its values were read.
+    #[error("the network's values cannot be read from its device: {0}")]
+    Device(String),
 }

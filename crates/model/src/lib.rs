@@ -26,9 +26,11 @@ mod layers;
 mod load;
 mod network;
 mod surgery;
+mod tensors;
 
 pub use block::{Block, SqueezeExcite};
 pub use compile::{CompileOptions, CompiledNetwork};
 pub use error::ModelError;
 pub use layers::{ConvUnit, StochasticDepth};
 pub use network::{Features, Network, Stage};
+pub use tensors::NetworkTensor;

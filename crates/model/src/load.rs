@@ -105,7 +105,7 @@ impl Source<'_> {
 }
 
 /// Burn keeps a linear layer's weight as `[in, out]`, checkpoints as `[out, in]`.
-fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     let column = |c: usize| values.iter().skip(c).step_by(columns).take(rows).copied();
     (0..columns).flat_map(column).collect()
 }
