@@ -21,6 +21,7 @@
 mod block;
 mod compile;
 mod error;
+mod freeze;
 mod init;
 mod layers;
 mod load;
@@ -31,6 +32,7 @@ mod tensors;
 pub use block::{Block, SqueezeExcite};
 pub use compile::{CompileOptions, CompiledNetwork};
 pub use error::ModelError;
+pub use freeze::Freeze;
 pub use layers::{ConvUnit, StochasticDepth};
 pub use network::{Features, Network, Stage};
 pub use tensors::NetworkTensor;

@@ -36,7 +36,7 @@ pub struct Network {
     /// 1x1 convolution before the pooling, where the family has one.
     pub head: Option<ConvUnit>,
     pool: AdaptiveAvgPool2d,
-    dropout: Dropout,
+    pub(crate) dropout: Dropout,
     /// Weight `[features, classes]`, as Burn keeps it.
     pub classifier: Linear,
     #[module(skip)]
