@@ -24,6 +24,9 @@ pub enum TrainError {
     /// A device gave no values.
     #[error("the device cannot give its values back ({0}); use fewer images in a batch")]
     Device(String),
+    /// The other processes are gone.
+    #[error("the other ranks cannot be reached ({0}); start again with --resume")]
+    Ranks(String),
 }
 
 impl TrainError {
