@@ -2,8 +2,15 @@
 
 use std::fmt;
 
+use efficientnet_arch::ArchError;
 use efficientnet_data::{LoaderError, SourceError, SplitError};
 use efficientnet_model::ModelError;
+use efficientnet_runs::board::BoardError;
+use efficientnet_runs::folder::FolderError;
+use efficientnet_runs::lines::LinesError;
+use efficientnet_runs::recipe::RecipeError;
+use efficientnet_runs::scores::ScoreError;
+use efficientnet_weights::WeightsError;
 
 /// A sentence for each thing that can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +28,80 @@ pub enum TrainError {
     /// They cannot be read.
     #[error(transparent)]
     Loader(#[from] LoaderError),
+    /// An image of a class that the network does not have.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// No such network.
+    #[error(transparent)]
+    Arch(#[from] ArchError),
+    /// The recipe is not one.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The run's folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] LinesError),
+    /// TensorBoard's file cannot be written.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+    /// Weights cannot be written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The weights to start from are another network's.
+    #[error("the weights to start from are of {found}, and the recipe's network is {wanted}; make them the same")]
+    OtherNetwork {
+        /// The recipe's.
+        wanted: String,
+        /// The weights'.
+        found: String,
+    },
+    /// A class that cannot be learned.
+    #[error("the class {class} has no image to learn from; add some, or leave the class out")]
+    EmptyClass {
+        /// Its name.
+        class: String,
+    },
+    /// Images that cannot be shared.
+    #[error(
+        "{batch} images of an update cannot be shared equally by {world} ranks in {accumulate} parts; \
+         set data.batch_size to a multiple of {}", accumulate * world
+    )]
+    Share {
+        /// Images of an update.
+        batch: usize,
+        /// Parts.
+        accumulate: usize,
+        /// Ranks.
+        world: usize,
+    },
+    /// More images in an update than there are.
+    #[error("an update of {batch} images is larger than the training set of {images}; lower data.batch_size")]
+    BatchTooLarge {
+        /// Images of an update.
+        batch: usize,
+        /// Images to learn from.
+        images: usize,
+    },
+    /// A number format that training has not got.
+    #[error("training in {0} is not available; set training.precision = \"f32\"")]
+    Precision(&'static str),
+    /// The loss is not a number any more.
+    #[error(
+        "the loss of step {step} is {loss}, at a rate of {rate}; lower schedule.rate or lengthen schedule.warmup_epochs, \
+         or look at the step's images: {images}"
+    )]
+    NotFinite {
+        /// The step, from 1.
+        step: u64,
+        /// The loss.
+        loss: f32,
+        /// The learning rate.
+        rate: f64,
+        /// Its images' names.
+        images: String,
+    },
     /// A device gave no values.
     #[error("the device cannot give its values back ({0}); use fewer images in a batch")]
     Device(String),

@@ -2,20 +2,31 @@
 
 mod average;
 mod error;
+mod evaluate;
 mod gradients;
+mod images;
 mod loss;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 mod optimizer;
 mod ranks;
+mod record;
 mod rmsprop;
+mod run;
+mod snapshot;
+pub mod start;
 mod step;
+mod trainer;
 
 pub use average::Average;
 pub use error::TrainError;
+pub use evaluate::{Classifier, Evaluation, evaluate};
 pub use gradients::{clip, flatten, unflatten};
+pub use images::Images;
 pub use loss::soft_cross_entropy;
 pub use optimizer::{Optimizer, OptimizerOptions, OptimizerState, Rule};
 pub use ranks::{Alone, Ranks};
 pub use rmsprop::{RmsPropTf, RmsPropTfState};
+pub use run::{AVERAGED, BEST, Finished, Job, LAST, options, train};
 pub use step::{Example, Pass, pass};
+pub use trainer::Place;

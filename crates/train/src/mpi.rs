@@ -73,6 +73,22 @@ impl Ranks for MpiRanks {
         sum(values);
         Ok(())
     }
+
+    fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TrainError> {
+        // The lengths first; then everyone sends as much as the longest.
+        let world = SimpleCommunicator::world();
+        let mut lengths = vec![0u64; self.world];
+        world.all_gather_into(&(bytes.len() as u64), &mut lengths[..]);
+        let longest = lengths.iter().copied().max().unwrap_or(0) as usize;
+        let mut own = bytes.to_vec();
+        own.resize(longest, 0);
+        let mut all = vec![0u8; longest * self.world];
+        if longest > 0 {
+            world.all_gather_into(&own[..], &mut all[..]);
+        }
+        let part = |(rank, length): (usize, &u64)| all[rank * longest..][..*length as usize].to_vec();
+        Ok(lengths.iter().enumerate().map(part).collect())
+    }
 }
 
 fn sum<T: Equivalence + Copy>(values: &mut [T]) {

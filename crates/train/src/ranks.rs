@@ -26,6 +26,12 @@ pub trait Ranks: Send + Sync {
     /// As [`Ranks::sum`].
     fn sum_f64(&self, values: &mut [f64]) -> Result<(), TrainError>;
 
+    /// Everyone's bytes, by rank: the same on all ranks.
+    ///
+    /// # Errors
+    /// As [`Ranks::sum`].
+    fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TrainError>;
+
     /// Rank 0 reads, writes and speaks for all.
     fn leads(&self) -> bool {
         self.rank() == 0
@@ -51,5 +57,9 @@ impl Ranks for Alone {
 
     fn sum_f64(&self, _values: &mut [f64]) -> Result<(), TrainError> {
         Ok(())
+    }
+
+    fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TrainError> {
+        Ok(vec![bytes.to_vec()])
     }
 }

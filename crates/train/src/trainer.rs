@@ -1,0 +1,278 @@
+//! The loop: batches become updates, updates become lines of the journal, and now and then a checkpoint.
+//!
+//! Nothing in it has a history beside the [`Trainer`]'s own fields: batches follow from (seed, epoch, place), dropout and
+//! stochastic depth from (seed, step, rank). So a run that is killed and taken up again at a checkpoint goes on as if
+//! nothing had happened.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::{Device, Tensor};
+use efficientnet_arch::ArchSpec;
+use efficientnet_data::{Batch, Epoch as Batches, Loader, NormalizeOn, Position};
+use efficientnet_model::Network;
+use efficientnet_runs::journal::{self, Scores};
+use efficientnet_runs::recipe::Recipe;
+use efficientnet_runs::schedule::Schedule;
+
+use crate::evaluate::{Classifier, Evaluation, evaluate};
+use crate::record::{Pending, Recorder};
+use crate::step::{Example, pass};
+use crate::{Average, Images, Optimizer, Ranks, TrainError, clip, flatten, unflatten};
+
+/// Where and with whom a run is computed.
+#[derive(Clone)]
+pub struct Place {
+    /// The device, without autodiff.
+    pub device: Device,
+    /// Where levels become values on it.
+    pub normalize_on: NormalizeOn,
+    /// Whether measurements are done by the compiled network on the CPU instead.
+    pub compile: bool,
+    /// Updates whose losses wait on the device before they are read: reading waits for the device, and costs nothing where
+    /// that is our own processor.
+    pub read_every: usize,
+    /// The processes that train together.
+    pub ranks: Arc<dyn Ranks>,
+    /// Set from outside to stop at the next update.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// A run in progress.
+pub(crate) struct Trainer<'a> {
+    pub recipe: &'a Recipe,
+    pub spec: ArchSpec,
+    pub images: &'a Images,
+    pub place: &'a Place,
+    pub schedule: Schedule,
+    /// The device that differentiates.
+    pub device: Device,
+    pub loader: Loader,
+    pub measuring: Option<Loader>,
+    /// Taken out while it is updated.
+    pub network: Option<Network>,
+    pub optimizer: Optimizer,
+    pub average: Option<Average>,
+    pub at: At,
+    pub recorder: Recorder,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct At {
+    /// Updates so far.
+    pub step: u64,
+    /// The next batch.
+    pub position: Position,
+}
+
+/// How a stretch of training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stretch {
+    /// With the epoch.
+    Epoch,
+    /// Somebody asked to stop.
+    Stopped,
+}
+
+/// What a measurement of the weights and of their average gave.
+pub(crate) struct Measured {
+    pub plain: Evaluation,
+    pub averaged: Option<Evaluation>,
+}
+
+impl Measured {
+    /// What counts: the average's, where there is one.
+    pub fn counts(&self) -> &Evaluation {
+        self.averaged.as_ref().unwrap_or(&self.plain)
+    }
+
+    pub fn scores(&self) -> (Option<Scores>, Option<Scores>) {
+        (self.plain.tally.scores(), self.averaged.as_ref().and_then(|averaged| averaged.tally.scores()))
+    }
+}
+
+impl Trainer<'_> {
+    pub fn network(&self) -> &Network {
+        #[allow(clippy::expect_used)]
+        self.network.as_ref().expect("the network is only away during an update")
+    }
+
+    /// Trains to the end of the epoch. `save` is called where a checkpoint is due.
+    pub fn stretch(
+        &mut self,
+        mut save: impl FnMut(&mut Self) -> Result<(), TrainError>,
+    ) -> Result<Stretch, TrainError> {
+        let epoch = self.at.position.epoch;
+        let settings = self.recipe.in_epoch(epoch)?;
+        if let (Some(dropout), Some(network)) = (settings.dropout, &mut self.network) {
+            network.set_dropout(dropout);
+        }
+        let accumulate = self.recipe.training.accumulate;
+        let mut batches = self.loader.resume_with(self.at.position, &settings.transform)?;
+        for _ in 0..batches.batches() / accumulate {
+            let begin = Instant::now();
+            let update = next_update(&mut batches, accumulate)?;
+            if update.len() < accumulate {
+                break;
+            }
+            self.recorder.waited(begin.elapsed());
+            let stop = self.update(update)?;
+            let due = self.recipe.keep.every_steps.is_some_and(|every| self.at.step.is_multiple_of(every));
+            if due || stop {
+                save(self)?;
+            }
+            if stop {
+                return Ok(Stretch::Stopped);
+            }
+        }
+        self.recorder.flush()?;
+        Ok(Stretch::Epoch)
+    }
+
+    /// One update from its batches. True where this was the last one, because somebody asked to stop.
+    fn update(&mut self, batches: Vec<Batch>) -> Result<bool, TrainError> {
+        let (step, rate) = (self.at.step, self.schedule.rate(self.at.step));
+        let ranks = Arc::clone(&self.place.ranks);
+        let share = 1.0 / (batches.len() * ranks.world()) as f64;
+        let samples: Vec<usize> = batches.iter().flat_map(|batch| batch.samples().to_vec()).collect();
+        let next = batches.last().map_or(self.at.position, Batch::next_position);
+
+        #[allow(clippy::expect_used)]
+        let network = self.network.take().expect("the network is only away during an update");
+        let mut sum = GradientsAccumulator::new();
+        let (mut loss, mut hits): (Option<Tensor<1>>, Option<Tensor<1>>) = (None, None);
+        let several = batches.len() > 1;
+        let mut gradients = GradientsParams::new();
+        for (part, batch) in batches.into_iter().enumerate() {
+            self.seed(step, part);
+            let example = self.example(&batch);
+            let passed = pass(&network, example, share);
+            loss = Some(added(loss, passed.loss));
+            hits = Some(added(hits, passed.hits));
+            match several {
+                true => sum.accumulate(&network, passed.gradients),
+                false => gradients = passed.gradients,
+            }
+        }
+        if several {
+            gradients = sum.grads();
+        }
+        let zero = || Tensor::zeros([1], &self.place.device);
+        let (loss, hits) = (loss.unwrap_or_else(zero), hits.unwrap_or_else(zero));
+
+        let asked = self.place.stop.load(Ordering::Relaxed);
+        let (gradients, loss, hits, stop) = match ranks.world() {
+            1 => (gradients, loss, hits, asked),
+            _ => together(&*ranks, gradients, &network, (loss, hits, asked))?,
+        };
+        let (gradients, norm) = match self.recipe.training.clip_norm {
+            Some(limit) => {
+                let (gradients, norm) = clip(gradients, &network, limit);
+                (gradients, Some(norm))
+            }
+            None => (gradients, None),
+        };
+        let network = self.optimizer.step(rate, network, gradients);
+        if let (Some(average), Some(decay)) = (&mut self.average, self.schedule.average_decay(step + 1)) {
+            average.update(&network, decay);
+        }
+        self.network = Some(network);
+        self.at = At { step: step + 1, position: next };
+        let images = samples.len() * ranks.world();
+        let epoch = self.epoch_of(step);
+        self.recorder.add(Pending { step: step + 1, epoch, rate, loss, hits, norm, images, samples })?;
+        Ok(stop)
+    }
+
+    /// Dropout and stochastic depth of a step follow from its number.
+    fn seed(&self, step: u64, part: usize) {
+        let place = step * self.recipe.training.accumulate as u64 + part as u64;
+        let mut seed = self.recipe.seed ^ 0x9e37_79b9_7f4a_7c15;
+        for word in [place, self.place.ranks.rank() as u64] {
+            // splitmix64's output function.
+            seed = (seed ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+            seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            seed ^= seed >> 31;
+        }
+        self.place.device.seed(seed);
+    }
+
+    fn example(&self, batch: &Batch) -> Example {
+        let normalization = self.loader.options().transform.normalization();
+        let targets = (self.spec.num_classes, self.recipe.training.label_smoothing);
+        Example::new(batch, normalization, targets, &self.device, self.place.normalize_on)
+    }
+
+    /// The epoch that an update belongs to.
+    fn epoch_of(&self, step: u64) -> u64 {
+        step / self.steps_per_epoch()
+    }
+
+    pub fn steps_per_epoch(&self) -> u64 {
+        ((self.loader.batches() / self.recipe.training.accumulate) as u64).max(1)
+    }
+
+    /// Measures the weights, and their average. `None` where there is nothing to measure on, or somebody asked to stop.
+    pub fn measure(&self) -> Result<Option<Measured>, TrainError> {
+        let Some(loader) = &self.measuring else { return Ok(None) };
+        let one = |network: Network| -> Result<Option<Evaluation>, TrainError> {
+            let Place { device, normalize_on, compile, ranks, stop, .. } = self.place;
+            let classifier = Classifier::new(network, *compile, device, *normalize_on)?;
+            let evaluation = evaluate(&classifier, loader, &**ranks, stop)?;
+            Ok(evaluation.complete.then_some(evaluation))
+        };
+        self.network().settle();
+        let Some(plain) = one(burn::module::Module::valid(self.network()))? else { return Ok(None) };
+        let averaged = match &self.average {
+            None => None,
+            Some(average) => match one(average.network(self.network()))? {
+                None => return Ok(None),
+                averaged => averaged,
+            },
+        };
+        Ok(Some(Measured { plain, averaged }))
+    }
+
+    /// The end of an epoch in the journal; the next one begins.
+    pub fn end_epoch(&mut self, measured: Option<&Measured>) -> Result<journal::Epoch, TrainError> {
+        let (validation, averaged) = measured.map_or((None, None), Measured::scores);
+        let epoch = self.recorder.end_epoch(self.at.position.epoch, self.at.step, validation, averaged)?;
+        self.at.position = Position { epoch: self.at.position.epoch + 1, places: 0 };
+        Ok(epoch)
+    }
+}
+
+fn next_update(batches: &mut Batches, count: usize) -> Result<Vec<Batch>, TrainError> {
+    Ok(batches.take(count).collect::<Result<Vec<Batch>, _>>()?)
+}
+
+fn added(sum: Option<Tensor<1>>, value: Tensor<1>) -> Tensor<1> {
+    match sum {
+        Some(sum) => sum + value,
+        None => value,
+    }
+}
+
+/// Adds up all ranks' gradients, and with them, in the same message, loss, hits and whether somebody asked to stop.
+fn together(
+    ranks: &dyn Ranks,
+    gradients: GradientsParams,
+    network: &Network,
+    (loss, hits, asked): (Tensor<1>, Tensor<1>, bool),
+) -> Result<(GradientsParams, Tensor<1>, Tensor<1>, bool), TrainError> {
+    let device = loss.device();
+    let mut values = flatten(&gradients, network)?;
+    let length = values.len();
+    for tensor in [loss, hits] {
+        values.extend(tensor.into_data().try_to_vec::<f32>().map_err(TrainError::device)?);
+    }
+    values.push(f32::from(u8::from(asked)));
+    ranks.sum(&mut values)?;
+    let gradients = unflatten(&values[..length], gradients, network);
+    let value = |place: usize| Tensor::<1>::from_floats([values[length + place]], &device);
+    Ok((gradients, value(0), value(1), values[length + 2] > 0.0))
+}
