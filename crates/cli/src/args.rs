@@ -2,12 +2,14 @@
 
 mod data;
 pub mod scale;
+mod train;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use data::{DataArgs, DataCommand, InspectArgs, PreviewArgs, SplitArgs};
+pub use train::TrainArgs;
 
 /// EfficientNet, MobileNet and ResNet on Burn: counts, weights, predictions, evaluation.
 #[derive(Debug, Parser)]
@@ -32,6 +34,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Top-1 and top-5 over a folder of labelled images
     Eval(EvalArgs),
+    /// Train a network by a recipe, or fine-tune weights on a folder of photographs
+    Train(TrainArgs),
     /// Scale networks: the published tables, the phi of a network, the largest within a budget
     Scale(scale::ScaleArgs),
     /// Time one network on one device (what `cargo xtask compare` runs)

@@ -3,10 +3,12 @@
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use efficientnet_data::npy::NpyError;
 use efficientnet_data::{DownloadError, FetchError, SplitError};
 use efficientnet_model::ModelError;
+use efficientnet_train::TrainError;
 use efficientnet_weights::WeightsError;
 
 /// Why a command ended early.
@@ -61,8 +63,21 @@ pub fn describe_panics() {
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
         let place = info.location().map_or(String::new(), |place| format!(" ({place})"));
         eprintln!("error: the computation failed: {}{place}", text.lines().next().unwrap_or_default());
+        if let Some(abort) = ABORT.get() {
+            abort();
+        }
         std::process::exit(1);
     }));
+}
+
+/// What ends the other processes, where there are any.
+static ABORT: OnceLock<fn()> = OnceLock::new();
+
+/// Has a panic end the processes that would otherwise wait for this one.
+#[cfg(feature = "mpi")]
+pub fn abort_on_panic(abort: fn()) {
+    // A second call has nothing to add.
+    let _ = ABORT.set(abort);
 }
 
 macro_rules! usage {
@@ -85,8 +100,25 @@ usage!(
     efficientnet_data::ManifestError,
     efficientnet_data::SourceError,
     efficientnet_data::TransformError,
+    efficientnet_runs::recipe::RecipeError,
     efficientnet_scaling::ScalingError
 );
+
+impl From<TrainError> for CliError {
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Model(error) => error.into(),
+            TrainError::Weights(error) => error.into(),
+            TrainError::Split(error) => error.into(),
+            TrainError::Device(_)
+            | TrainError::Ranks(_)
+            | TrainError::NotFinite { .. }
+            | TrainError::Journal(_)
+            | TrainError::Board(_) => Self::Failure(error.to_string()),
+            other => Self::Usage(other.to_string()),
+        }
+    }
+}
 
 impl From<WeightsError> for CliError {
     fn from(error: WeightsError) -> Self {

@@ -7,4 +7,5 @@ pub mod models;
 pub mod predict;
 pub mod scale;
 pub mod summary;
+pub mod train;
 pub mod weights;

@@ -1,0 +1,161 @@
+//! `efficientnet train`: a recipe becomes a run folder.
+
+mod finetune;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use efficientnet_backend::DeviceName;
+use efficientnet_data::NormalizeOn;
+use efficientnet_runs::folder::Environment;
+use efficientnet_runs::recipe::{NAMED, Recipe};
+use efficientnet_runs::scores::Measures;
+use efficientnet_train::{Alone, Finished, Job, Place, Ranks, TrainError, train};
+use serde::Serialize;
+
+use crate::args::TrainArgs;
+use crate::error::CliError;
+use crate::{Outcome, interrupt, loading, output};
+
+/// Losses that wait on a device with memory of its own before they are read.
+const READ_EVERY: usize = 16;
+
+#[derive(Serialize)]
+struct Report {
+    folder: PathBuf,
+    steps: u64,
+    complete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measures: Option<Measures>,
+}
+
+pub fn run(args: &TrainArgs) -> Outcome {
+    if args.list {
+        return list();
+    }
+    let recipe = recipe(args)?;
+    let folder = match &args.out {
+        Some(out) => out.clone(),
+        None => Path::new("runs").join(&recipe.name),
+    };
+    interrupt::listen();
+    let name: DeviceName = args.device.parse()?;
+    let device = efficientnet_backend::open(name, &args.device)?;
+    let on_host = name.computes_in_host_memory();
+    let (ranks, session) = ranks()?;
+    let place = Place {
+        device,
+        normalize_on: if on_host { NormalizeOn::Host } else { NormalizeOn::Device },
+        // The compiled network is the fastest on a CPU, whichever backend trains there.
+        compile: on_host,
+        read_every: if on_host { 1 } else { READ_EVERY },
+        ranks,
+        stop: interrupt::flag(),
+    };
+    let init = match &recipe.model.init {
+        Some(source) => Some(loading::weights(source, Some(&recipe.model.name))?.weights),
+        None => None,
+    };
+    let environment = Environment {
+        backend: name.backend.to_string(),
+        device: args.device.clone(),
+        ranks: place.ranks.world(),
+        ..Environment::of_this_machine(env!("CARGO_PKG_VERSION"))
+    };
+    let leads = place.ranks.leads();
+    let job = Job { recipe, init, folder: folder.clone(), resume: args.resume, environment };
+    let finished = train(job, &place);
+    let finished = finished.inspect_err(|error| drop_out(error, &place));
+    drop(session);
+    let finished = finished?;
+    if leads { report(args, folder, &finished)? }
+    if finished.complete { Ok(()) } else { Err(CliError::Interrupted) }
+}
+
+/// The recipe that was asked for, with what the command line changes.
+fn recipe(args: &TrainArgs) -> Result<Recipe, CliError> {
+    let mut recipe = match (&args.recipe, &args.finetune, &args.out) {
+        (Some(name), _, _) => Recipe::open(name)?,
+        (None, Some(weights), _) => finetune::recipe(weights, args)?,
+        (None, None, Some(folder)) if args.resume => Recipe::load(folder.join("recipe.toml"))?,
+        (None, None, _) => {
+            let sentence = "name a recipe (`efficientnet train --list`), or give --finetune WEIGHTS and --data DIR, or go on \
+                            with a run by --resume --out DIR";
+            return Err(CliError::Usage(sentence.to_string()));
+        }
+    };
+    if let Some(data) = &args.data {
+        recipe.data.train = data.clone();
+        if recipe.data.validation.take().is_some() {
+            recipe.data.holdout = Some(0.1);
+        }
+    }
+    if let Some(epochs) = args.epochs {
+        recipe.training.epochs = epochs as u64;
+    }
+    Ok(recipe.with_all(&args.set)?)
+}
+
+/// The processes that train together, and what has to live as long as they do.
+#[cfg(feature = "mpi")]
+fn ranks() -> Result<(Arc<dyn Ranks>, Option<efficientnet_train::mpi::Session>), CliError> {
+    use efficientnet_train::mpi;
+    if !mpi::is_launched() {
+        return Ok((Arc::new(Alone), None));
+    }
+    let (session, ranks) = mpi::join()?;
+    // Unwinding would leave the others waiting.
+    crate::error::abort_on_panic(|| mpi::abort(1));
+    Ok((Arc::new(ranks), Some(session)))
+}
+
+#[cfg(not(feature = "mpi"))]
+fn ranks() -> Result<(Arc<dyn Ranks>, Option<()>), CliError> {
+    const LAUNCHED: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK"];
+    if LAUNCHED.iter().any(|name| std::env::var_os(name).is_some()) {
+        let sentence = "this program was built without MPI, and every rank would train by itself; build it with \
+                        `--features mpi`";
+        return Err(CliError::Usage(sentence.to_string()));
+    }
+    Ok((Arc::new(Alone), None))
+}
+
+/// An error of one rank is the end of all: the others would wait for it.
+#[cfg_attr(not(feature = "mpi"), allow(unused_variables))]
+fn drop_out(error: &TrainError, place: &Place) {
+    #[cfg(feature = "mpi")]
+    if place.ranks.world() > 1 {
+        eprintln!("error: rank {}: {error}", place.ranks.rank());
+        efficientnet_train::mpi::abort(1);
+    }
+}
+
+fn report(args: &TrainArgs, folder: PathBuf, finished: &Finished) -> Outcome {
+    let measures = finished.evaluation.as_ref().map(|evaluation| evaluation.tally.measures());
+    let report = Report { folder, steps: finished.steps, complete: finished.complete, measures };
+    if args.json {
+        return output::json(&report);
+    }
+    let shown = report.folder.display();
+    if !report.complete {
+        return output::text(&format!(
+            "stopped after step {}; go on with: efficientnet train --resume --out {shown}",
+            report.steps
+        ));
+    }
+    let mut lines = vec![format!("{} steps; the run is in {shown}", report.steps)];
+    if let Some(Measures { images, top1: Some(top1), top5, ece, .. }) = &report.measures {
+        lines.push(format!("top-1  {:>6.2} %  of {images} validation images", top1 * 100.0));
+        lines.extend(top5.map(|top5| format!("top-5  {:>6.2} %", top5 * 100.0)));
+        lines.extend(ece.map(|ece| format!("ECE    {:>6.2} %  (calibration error)", ece * 100.0)));
+    }
+    output::text(&lines.join("\n"))
+}
+
+fn list() -> Outcome {
+    let rows = NAMED.iter().map(|named| {
+        let words = named.text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        vec![named.name.to_string(), words.to_string()]
+    });
+    output::text(&output::table(&["recipe", "what for"], &[], rows))
+}
