@@ -53,7 +53,7 @@ impl Images {
     fn check(&self) -> Result<(), TrainError> {
         let mut has_images = vec![false; self.classes()];
         for sample in 0..self.train.len() {
-            if let Some(has) = has_images.get_mut(self.train.label(sample)) {
+            if let Some(has) = has_images.get_mut(self.train.class(sample)) {
                 *has = true;
             }
         }

@@ -152,7 +152,8 @@ impl Recorder {
     }
 
     fn tick(&mut self, step: u64) -> Result<(), TrainError> {
-        let (clock, seconds) = (&mut self.clock, self.clock.before + self.clock.started.elapsed().as_secs_f64());
+        let seconds = self.seconds();
+        let clock = &mut self.clock;
         let training = clock.tick.elapsed().saturating_sub(clock.measured).as_secs_f64();
         let time = Time {
             step,

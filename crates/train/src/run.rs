@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use efficientnet_data::Position;
 use efficientnet_model::Network;
 use efficientnet_runs::checkpoint::{Best, Checkpoint, State};
 use efficientnet_runs::folder::{Checkpoints, Environment, RunFolder};

@@ -47,29 +47,28 @@ impl Snapshot {
     /// The network of a checkpoint, not frozen yet, and what its optimiser and average have to take up.
     pub fn restore(self, spec: &ArchSpec, device: &Device) -> Result<Restored, TrainError> {
         let mut model = HashMap::new();
-        let mut restored = Restored { network: None, average: Vec::new(), optimizer: OptimizerState::default() };
+        let (mut average, mut optimizer) = (Vec::new(), OptimizerState::default());
         for Tensor { name, shape, values } in self.tensors {
             let tensor = HostTensor { shape, values };
             if let Some(name) = name.strip_prefix(MODEL) {
                 model.insert(name.to_string(), tensor);
             } else if let Some(name) = name.strip_prefix(AVERAGE) {
-                restored.average.push((name.to_string(), tensor));
+                average.push((name.to_string(), tensor));
             } else if let Some(name) = name.strip_prefix(OPTIMIZER) {
-                restored.optimizer.tensors.push((name.to_string(), tensor));
+                optimizer.tensors.push((name.to_string(), tensor));
             }
         }
-        restored.optimizer.scalars = self.scalars;
+        optimizer.scalars = self.scalars;
         let weights = Weights::from_tensors(spec.clone(), |tensor| {
             model.remove(&tensor.name()).map_or_else(Vec::new, |tensor| tensor.values)
         });
-        restored.network = Some(Network::from_weights(weights, device)?);
-        Ok(restored)
+        Ok(Restored { network: Network::from_weights(weights, device)?, average, optimizer })
     }
 }
 
 /// What a checkpoint held.
 pub(crate) struct Restored {
-    pub network: Option<Network>,
+    pub network: Network,
     pub average: Vec<(String, HostTensor)>,
     pub optimizer: OptimizerState,
 }

@@ -93,7 +93,7 @@ fn recipe(args: &TrainArgs) -> Result<Recipe, CliError> {
     if let Some(epochs) = args.epochs {
         recipe.training.epochs = epochs as u64;
     }
-    Ok(recipe.with_all(&args.set)?)
+    Ok(recipe.with_all(args.set.iter().map(String::as_str))?)
 }
 
 /// The processes that train together, and what has to live as long as they do.
