@@ -7,6 +7,7 @@
 pub mod checkpoint;
 pub mod folder;
 pub mod journal;
+pub mod lines;
 pub mod recipe;
 pub mod report;
 pub mod schedule;
