@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod folder;
 pub mod journal;
 pub mod lines;
+pub mod progress;
 pub mod recipe;
 pub mod report;
 pub mod schedule;
