@@ -1,10 +1,11 @@
 //! The journal's figures as TensorBoard reads them.
 //!
-//! The crates that write event files were looked at and left: `tensorboard-rs` panics where a file cannot be written and
-//! brings an `image` and a `protobuf` of years ago; `tboard` needs the program `protoc` to be built; `tfrecord` brings a
-//! hundred crates and states no licence in its manifest; `syntaxdot-summary` is small, but stands still on `prost` 0.9.
-//! Today's `prost` would switch on features of crates below Burn. What remains is small: six fields of two messages
-//! (`tensorflow/core/util/event.proto` and `summary.proto`), framed as TFRecord, whose checksum is the crate `crc32c`'s.
+//! The crates that write event files were looked at and left: `tensorboard-rs` 0.5.9 panics where a file cannot be
+//! written and brings an `image` and a `protobuf` of years ago; `tboard` 0.1.1 needs the program `protoc` to be built;
+//! `tfrecord` 0.15.0 brings seventy crates, a second HTTP client among them; `syntaxdot-summary` 0.5.0 is small, but
+//! stands still on `prost` 0.9. Today's `prost` would switch on features of crates below Burn. What remains is small:
+//! nine fields of four messages (TensorFlow's `event.proto` and `summary.proto`), framed as TFRecord. The checksum is the
+//! crate `crc32c`'s.
 //!
 //! A run that goes on begins a new file, which opens with the mark of a restart: TensorBoard then drops what older files
 //! say of the steps from there on. Files are numbered, since TensorBoard reads them in the order of their names, and a
