@@ -4,9 +4,12 @@
 //! [`folder`] holds the recipe, the [`journal`] and the [`checkpoint`]s; [`scores`] and [`report`] say how it went. This
 //! crate knows no tensor library: it is host numbers and files, so all of it is compiled and tested in seconds.
 
+pub mod board;
 pub mod checkpoint;
 pub mod folder;
 pub mod journal;
+pub mod lines;
+pub mod progress;
 pub mod recipe;
 pub mod report;
 pub mod schedule;

@@ -1,0 +1,75 @@
+//! With what and where a run was made.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+/// With what and where a run was made. [`of_this_machine`](Self::of_this_machine) fills what can be seen from here; the
+/// rest is the caller's, who knows how it was built and what it computes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Environment {
+    /// The program's version.
+    pub version: String,
+    /// The commit that the program was built from, where it is known.
+    pub git_commit: Option<String>,
+    /// The compiler, as `rustc --version` says it, where it is known.
+    pub rustc: Option<String>,
+    /// The operating system, as `linux`.
+    pub os: String,
+    /// The processor's kind, as `x86_64`.
+    pub architecture: String,
+    /// The processor's name, where the system tells it.
+    pub processor: Option<String>,
+    /// Threads that the system would run at a time for this process.
+    pub cores: Option<usize>,
+    /// The compute backend, as `flex`.
+    pub backend: String,
+    /// The device, in the backend's words.
+    pub device: String,
+    /// Processes that train together.
+    pub ranks: usize,
+    /// The command line.
+    pub command: Vec<String>,
+}
+
+impl Environment {
+    /// What can be seen from here, for a program of this version.
+    pub fn of_this_machine(version: &str) -> Self {
+        Self {
+            version: version.to_string(),
+            os: std::env::consts::OS.to_string(),
+            architecture: std::env::consts::ARCH.to_string(),
+            processor: fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| processor(&text)),
+            cores: std::thread::available_parallelism().ok().map(usize::from),
+            ranks: 1,
+            command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// The first processor's name in Linux's list.
+fn processor(cpuinfo: &str) -> Option<String> {
+    let mut fields = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+    fields.find(|(key, _)| key.trim() == "model name").map(|(_, name)| name.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_has_a_name() {
+        let text = "processor\t: 0\nmodel\t\t: 85\nmodel name\t: Some CPU @ 2 GHz\n\nmodel name\t: Other\n";
+        assert_eq!(processor(text).as_deref(), Some("Some CPU @ 2 GHz"));
+        assert_eq!(processor("BogoMIPS: 50.00\n"), None);
+    }
+
+    #[test]
+    fn this_machine_is_described() {
+        let environment = Environment::of_this_machine("0.1.0");
+        assert_eq!(environment.os, std::env::consts::OS);
+        assert!(!environment.command.is_empty());
+        assert!(environment.cores.unwrap() > 0);
+    }
+}
