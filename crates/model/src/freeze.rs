@@ -108,7 +108,8 @@ mod tests {
         assert_eq!(changed, Vec::<String>::new());
 
         let (learned, changed) = learning(&network().with_frozen(Freeze::Stages(2)));
-        let is_frozen = |name: &String| ["stem.", "stages.0.", "stages.1."].iter().any(|p| name.starts_with(p));
+        let is_frozen =
+            |name: &String| ["stem.", "stages.0.", "stages.1."].iter().any(|p| name.starts_with(p));
         assert!(!learned.iter().any(is_frozen) && !changed.iter().any(is_frozen));
         assert!(learned.iter().any(|name| name.starts_with("stages.2.")));
         assert!(changed.iter().any(|name| name.starts_with("stages.2.")));

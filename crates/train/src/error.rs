@@ -50,7 +50,9 @@ pub enum TrainError {
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// The weights to start from are another network's.
-    #[error("the weights to start from are of {found}, and the recipe's network is {wanted}; make them the same")]
+    #[error(
+        "the weights to start from are of {found}, and the recipe's network is {wanted}; make them the same"
+    )]
     OtherNetwork {
         /// The recipe's.
         wanted: String,

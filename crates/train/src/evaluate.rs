@@ -25,10 +25,18 @@ impl Classifier {
     ///
     /// # Errors
     /// [`TrainError::Model`] where it cannot be compiled.
-    pub fn new(network: Network, compile: bool, device: &Device, on: NormalizeOn) -> Result<Self, TrainError> {
+    pub fn new(
+        network: Network,
+        compile: bool,
+        device: &Device,
+        on: NormalizeOn,
+    ) -> Result<Self, TrainError> {
         if compile {
             let options = CompileOptions::default();
-            return Ok(Self::Compiled(Box::new(CompiledNetwork::from_weights(network.to_weights()?, options)?)));
+            return Ok(Self::Compiled(Box::new(CompiledNetwork::from_weights(
+                network.to_weights()?,
+                options,
+            )?)));
         }
         Ok(Self::Burn(Box::new(network), device.clone(), on))
     }

@@ -72,7 +72,13 @@ struct Clock {
 }
 
 impl Recorder {
-    pub fn new(files: Option<Files>, source: Arc<dyn Source>, read_every: usize, sums: Sums, seconds: f64) -> Self {
+    pub fn new(
+        files: Option<Files>,
+        source: Arc<dyn Source>,
+        read_every: usize,
+        sums: Sums,
+        seconds: f64,
+    ) -> Self {
         let now = Instant::now();
         let clock = Clock {
             before: seconds,
@@ -205,13 +211,6 @@ impl Recorder {
                 Ok(files.journal.written()?)
             }
             None => Ok(Written::default()),
-        }
-    }
-
-    /// A sentence between the lines.
-    pub fn say(&self, sentence: &str) {
-        if let Some(files) = &self.files {
-            files.progress.say(sentence);
         }
     }
 

@@ -86,7 +86,8 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
     let from = found.as_ref().map(|checkpoint| checkpoint.state.clone());
 
     let device = place.device.clone().autodiff();
-    let device = if recipe.training.gradient_checkpointing { device.gradient_checkpointing() } else { device };
+    let device =
+        if recipe.training.gradient_checkpointing { device.gradient_checkpointing() } else { device };
     let (network, optimizer, average) = begin(&recipe, &spec, init, found, &device, &place.device)?;
 
     let steps_per_epoch = (loader.batches() / recipe.training.accumulate) as u64;
@@ -104,8 +105,7 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
     };
     let state = from.unwrap_or_default();
     let extra: Extra = serde_json::from_value(state.extra.clone()).unwrap_or_default();
-    let recorder =
-        Recorder::new(files, images.train.clone(), place.read_every, extra.sums, state.seconds);
+    let recorder = Recorder::new(files, images.train.clone(), place.read_every, extra.sums, state.seconds);
     let trainer = Trainer {
         recipe: &recipe,
         spec,
@@ -124,7 +124,12 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
     Running { trainer, run, score: state.score, best: state.best }.to_the_end()
 }
 
-fn open(folder: &Path, resume: bool, recipe: &Recipe, environment: &Environment) -> Result<RunFolder, TrainError> {
+fn open(
+    folder: &Path,
+    resume: bool,
+    recipe: &Recipe,
+    environment: &Environment,
+) -> Result<RunFolder, TrainError> {
     let hash = recipe.hash()?;
     Ok(match resume {
         true => RunFolder::resume(folder, &hash)?,
@@ -336,4 +341,3 @@ fn keep(
     run.keep(keep.last, keep.best)?;
     Ok(())
 }
-

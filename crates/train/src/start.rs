@@ -19,7 +19,9 @@ pub fn spec(recipe: &Recipe, classes: usize, init: Option<&Weights>) -> Result<A
     let mut spec = recipe.model.spec(size)?.with_classes(classes);
     if let Some(weights) = init {
         let trained = weights.spec();
-        if trained.stages.len() != spec.stages.len() || trained.clone().with_classes(classes).tensors() != spec.tensors() {
+        if trained.stages.len() != spec.stages.len()
+            || trained.clone().with_classes(classes).tensors() != spec.tensors()
+        {
             let (wanted, found) = (spec.name, trained.name.clone());
             return Err(TrainError::OtherNetwork { wanted, found });
         }
@@ -34,7 +36,12 @@ pub fn spec(recipe: &Recipe, classes: usize, init: Option<&Weights>) -> Result<A
 ///
 /// # Errors
 /// [`TrainError::Model`] where the weights do not fit.
-pub fn network(recipe: &Recipe, spec: &ArchSpec, init: Option<Weights>, device: &Device) -> Result<Network, TrainError> {
+pub fn network(
+    recipe: &Recipe,
+    spec: &ArchSpec,
+    init: Option<Weights>,
+    device: &Device,
+) -> Result<Network, TrainError> {
     device.clone().inner().seed(recipe.seed);
     let network = match init {
         None => Network::init(spec, device)?,

@@ -2,7 +2,7 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
-use efficientnet_data::{Batch, NormalizeOn, Normalization};
+use efficientnet_data::{Batch, Normalization, NormalizeOn};
 use efficientnet_model::Network;
 
 use crate::loss::soft_cross_entropy;

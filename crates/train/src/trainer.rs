@@ -4,8 +4,8 @@
 //! stochastic depth from (seed, step, rank). So a run that is killed and taken up again at a checkpoint goes on as if
 //! nothing had happened.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::optim::{GradientsAccumulator, GradientsParams};

@@ -42,7 +42,7 @@ pub fn run(args: &TrainArgs) -> Outcome {
     let name: DeviceName = args.device.parse()?;
     let device = efficientnet_backend::open(name, &args.device)?;
     let on_host = name.computes_in_host_memory();
-    let (ranks, session) = ranks()?;
+    let (ranks, _session) = ranks()?;
     let place = Place {
         device,
         normalize_on: if on_host { NormalizeOn::Host } else { NormalizeOn::Device },
@@ -66,9 +66,10 @@ pub fn run(args: &TrainArgs) -> Outcome {
     let job = Job { recipe, init, folder: folder.clone(), resume: args.resume, environment };
     let finished = train(job, &place);
     let finished = finished.inspect_err(|error| drop_out(error, &place));
-    drop(session);
     let finished = finished?;
-    if leads { report(args, folder, &finished)? }
+    if leads {
+        report(args, folder, &finished)?
+    }
     if finished.complete { Ok(()) } else { Err(CliError::Interrupted) }
 }
 
@@ -110,14 +111,14 @@ fn ranks() -> Result<(Arc<dyn Ranks>, Option<efficientnet_train::mpi::Session>),
 }
 
 #[cfg(not(feature = "mpi"))]
-fn ranks() -> Result<(Arc<dyn Ranks>, Option<()>), CliError> {
+fn ranks() -> Result<(Arc<dyn Ranks>, ()), CliError> {
     const LAUNCHED: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK"];
     if LAUNCHED.iter().any(|name| std::env::var_os(name).is_some()) {
         let sentence = "this program was built without MPI, and every rank would train by itself; build it with \
                         `--features mpi`";
         return Err(CliError::Usage(sentence.to_string()));
     }
-    Ok((Arc::new(Alone), None))
+    Ok((Arc::new(Alone), ()))
 }
 
 /// An error of one rank is the end of all: the others would wait for it.
