@@ -44,6 +44,18 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `LANES` f32 can be written from here on.
     unsafe fn store(self, to: *mut f32, value: Self::V);
+    /// The first `count` lanes; zero in the others.
+    ///
+    /// # Safety
+    /// `count` f32, at most `LANES`, can be read from here on.
+    unsafe fn load_first(self, from: *const f32, count: usize) -> Self::V;
+    /// # Safety
+    /// `count` f32, at most `LANES`, can be written from here on.
+    unsafe fn store_first(self, to: *mut f32, count: usize, value: Self::V);
+    /// The sum of the lanes, always in the same order.
+    fn sum(self, value: Self::V) -> f32;
+    /// `value` in the lanes in which a > b, zero in the others.
+    fn where_greater(self, a: Self::V, b: Self::V, value: Self::V) -> Self::V;
     /// a + b
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// a - b

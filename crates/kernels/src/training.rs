@@ -9,17 +9,22 @@
 //!   our own would run beside it and two threads would fight for each core. `RAYON_NUM_THREADS` or a pool that the caller
 //!   has installed decides the number of threads.
 //! - Work is cut by shape alone, so that no result depends, in any bit, on the number of threads.
-//! - The instruction set is the one that `EFFICIENTNET_ISA` names, or the fastest.
+//! - The instruction set is the one that `EFFICIENTNET_ISA` names, or the fastest; see [`isa`] and
+//!   [`with_isa`].
 //!
 //! # Panics
 //! A slice of a wrong length is a mistake of the program that calls, not of its user: every function panics and says which
 //! slice it was.
 
+mod activation;
 mod convolution;
+mod dense;
+mod depthwise;
 mod elementwise;
-mod naive;
 mod norm;
 mod optimise;
+mod run;
+mod vector;
 
 pub use convolution::Convolution;
 pub use elementwise::{
@@ -28,6 +33,7 @@ pub use elementwise::{
 };
 pub use norm::NormAct;
 pub use optimise::{AdamW, RmspropTf, Sgd, lerp};
+pub use run::{isa, with_isa};
 
 /// # Panics
 /// If a slice has not the length that its shape asks for.

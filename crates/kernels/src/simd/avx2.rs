@@ -15,6 +15,15 @@ impl Avx2 {
     }
 }
 
+/// A mask of the first lanes.
+#[inline(always)]
+fn first(count: usize) -> __m256i {
+    static LANES: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let lanes = &LANES[8 - count..][..8];
+    // SAFETY: eight numbers; AVX2 is there, because only its `Simd` calls this.
+    unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }
+}
+
 /// Compiles the task with the instruction set.
 #[target_feature(enable = "avx2,fma")]
 fn enabled<T: Task>(simd: Avx2, task: T) -> T::Output {
@@ -46,6 +55,28 @@ impl Simd for Avx2 {
     unsafe fn store(self, to: *mut f32, value: Self::V) {
         // SAFETY: and the caller's promise.
         unsafe { _mm256_storeu_ps(to, value) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> Self::V {
+        // SAFETY: and the caller's promise; lanes outside the mask are not touched.
+        unsafe { _mm256_maskload_ps(from, first(count)) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize, value: Self::V) {
+        // SAFETY: as in `load_first`.
+        unsafe { _mm256_maskstore_ps(to, first(count), value) }
+    }
+    #[inline(always)]
+    fn sum(self, value: Self::V) -> f32 {
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps::<1>(value));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    fn where_greater(self, a: Self::V, b: Self::V, value: Self::V) -> Self::V {
+        unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b), value) }
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {

@@ -40,6 +40,12 @@ static SIXTEENTHS: [i32; 16] = [
 const LINEAR: f32 = 0.043324232;
 const QUADRATIC: f32 = 0.0009383845;
 
+/// A mask of the first lanes.
+#[inline(always)]
+fn first(count: usize) -> __mmask16 {
+    ((1_u32 << count) - 1) as __mmask16
+}
+
 /// Compiles the task with the instruction set.
 #[target_feature(enable = "avx512f,fma")]
 fn enabled<T: Task>(simd: Avx512, task: T) -> T::Output {
@@ -71,6 +77,24 @@ impl Simd for Avx512 {
     unsafe fn store(self, to: *mut f32, value: Self::V) {
         // SAFETY: and the caller's promise.
         unsafe { _mm512_storeu_ps(to, value) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> Self::V {
+        // SAFETY: and the caller's promise; lanes outside the mask are not touched.
+        unsafe { _mm512_maskz_loadu_ps(first(count), from) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize, value: Self::V) {
+        // SAFETY: as in `load_first`.
+        unsafe { _mm512_mask_storeu_ps(to, first(count), value) }
+    }
+    #[inline(always)]
+    fn sum(self, value: Self::V) -> f32 {
+        unsafe { _mm512_reduce_add_ps(value) }
+    }
+    #[inline(always)]
+    fn where_greater(self, a: Self::V, b: Self::V, value: Self::V) -> Self::V {
+        unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), value) }
     }
     #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {

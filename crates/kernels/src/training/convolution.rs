@@ -1,6 +1,6 @@
 //! A convolution and its two gradients.
 
-use super::{check, naive};
+use super::{check, dense, depthwise};
 
 /// A convolution without bias, as its shapes.
 ///
@@ -50,19 +50,31 @@ impl Convolution {
     /// Writes `y`.
     pub fn forward(&self, x: &[f32], weight: &[f32], y: &mut [f32]) {
         self.check(x.len(), weight.len(), y.len());
-        naive::forward(self, x, weight, y);
+        if depthwise::is_depthwise(self) {
+            depthwise::forward(self, x, weight, y);
+        } else {
+            dense::forward(self, x, weight, y);
+        }
     }
 
     /// Writes the gradient for `x`, from the gradient for `y`.
     pub fn input_gradient(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
         self.check(dx.len(), weight.len(), dy.len());
-        naive::input_gradient(self, dy, weight, dx);
+        if depthwise::is_depthwise(self) {
+            depthwise::input_gradient(self, dy, weight, dx);
+        } else {
+            dense::input_gradient(self, dy, weight, dx);
+        }
     }
 
     /// Writes the gradient for `weight`, from `x` and the gradient for `y`.
     pub fn weight_gradient(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
         self.check(x.len(), dw.len(), dy.len());
-        naive::weight_gradient(self, x, dy, dw);
+        if depthwise::is_depthwise(self) {
+            depthwise::weight_gradient(self, x, dy, dw);
+        } else {
+            dense::weight_gradient(self, x, dy, dw);
+        }
     }
 
     /// Numbers in `weight`.

@@ -3,8 +3,17 @@
 //! y = act(gamma (x - mean) / sqrt(variance + epsilon) + beta), mean and (biased) variance of a channel over the batch.
 //! Nothing but `x` and the statistics is kept for the way back: the rest is cheaper to compute again than to read.
 
+mod channel;
+
+use std::marker::PhantomData;
+
+use self::channel::{Apply, Normalise, Numbers, Planes, Reduce, Statistics};
+use super::activation::{ForFunction, Function, dispatch};
 use super::check;
+use super::run::{detected, for_each};
 use crate::Activation;
+use crate::memory::Arena;
+use crate::simd::{Simd, Task};
 
 /// Batch normalisation and activation of maps `[batch, channels, pixels]`.
 ///
@@ -44,8 +53,15 @@ impl NormAct {
         mean: &mut [f32],
         variance: &mut [f32],
     ) {
-        self.statistics(x, mean, variance);
-        self.normalise(x, gamma, beta, mean, variance, y);
+        self.check_maps([("x", x.len()), ("y", y.len())]);
+        self.check_channels([
+            ("gamma", gamma.len()),
+            ("beta", beta.len()),
+            ("mean", mean.len()),
+            ("variance", variance.len()),
+        ]);
+        let (y, statistics) = (Arena::of(y), [Arena::of(mean), Arena::of(variance)]);
+        self.channels(Forward { x, parameters: [gamma, beta], y, statistics });
     }
 
     /// Writes the gradients for `x`, `gamma` and `beta`, from the one for `y` and what [`Self::forward`] gave.
@@ -62,8 +78,10 @@ impl NormAct {
         dgamma: &mut [f32],
         dbeta: &mut [f32],
     ) {
-        self.reduce(x, dy, gamma, beta, mean, variance, dgamma, dbeta);
-        self.apply(x, dy, gamma, beta, mean, variance, dgamma, dbeta, self.count(), dx);
+        let maps = self.backward_maps(x, dy, [gamma, beta, mean, variance]);
+        self.check_maps([("dx", dx.len())]);
+        self.check_channels([("dgamma", dgamma.len()), ("dbeta", dbeta.len())]);
+        self.channels(Backward { maps, dx: Arena::of(dx), sums: [Arena::of(dgamma), Arena::of(dbeta)] });
     }
 
     /// Writes mean and biased variance of every channel over this process's part of the batch (0 where it has no images).
@@ -71,15 +89,9 @@ impl NormAct {
     /// Those of the whole follow from the parts': with `n` each part's [`Self::count`] and sums over the parts,
     /// `mean = sum(n mean_i) / sum(n)` and `variance = sum(n (variance_i + (mean_i - mean)^2)) / sum(n)`.
     pub fn statistics(&self, x: &[f32], mean: &mut [f32], variance: &mut [f32]) {
-        check("x", x.len(), self.len());
+        self.check_maps([("x", x.len())]);
         self.check_channels([("mean", mean.len()), ("variance", variance.len())]);
-        for channel in 0..self.channels {
-            let count = self.count().max(1) as f64;
-            let values = || self.places(channel).map(|i| f64::from(x[i]));
-            let average = values().sum::<f64>() / count;
-            mean[channel] = average as f32;
-            variance[channel] = (values().map(|x| (x - average).powi(2)).sum::<f64>() / count) as f32;
-        }
+        self.channels(Measured { x, statistics: [Arena::of(mean), Arena::of(variance)] });
     }
 
     /// Writes `y` from statistics that are given: the batch's, or (for evaluation) running ones.
@@ -92,21 +104,14 @@ impl NormAct {
         variance: &[f32],
         y: &mut [f32],
     ) {
-        check("x", x.len(), self.len());
-        check("y", y.len(), self.len());
+        self.check_maps([("x", x.len()), ("y", y.len())]);
         self.check_channels([
             ("gamma", gamma.len()),
             ("beta", beta.len()),
             ("mean", mean.len()),
             ("variance", variance.len()),
         ]);
-        for channel in 0..self.channels {
-            let deviation = (variance[channel] + self.epsilon).sqrt();
-            for i in self.places(channel) {
-                let z = gamma[channel] * ((x[i] - mean[channel]) / deviation) + beta[channel];
-                y[i] = activate(self.activation, z).0;
-            }
-        }
+        self.channels(Given { x, parameters: [gamma, beta, mean, variance], y: Arena::of(y) });
     }
 
     /// Writes the gradients for `gamma` and `beta`, over this process's part of the batch. Sums over the parts are the whole's.
@@ -122,27 +127,9 @@ impl NormAct {
         dgamma: &mut [f32],
         dbeta: &mut [f32],
     ) {
-        check("x", x.len(), self.len());
-        check("dy", dy.len(), self.len());
-        self.check_channels([
-            ("gamma", gamma.len()),
-            ("beta", beta.len()),
-            ("mean", mean.len()),
-            ("variance", variance.len()),
-            ("dgamma", dgamma.len()),
-            ("dbeta", dbeta.len()),
-        ]);
-        for channel in 0..self.channels {
-            let deviation = (variance[channel] + self.epsilon).sqrt();
-            let (mut scaled, mut sum) = (0.0, 0.0);
-            for i in self.places(channel) {
-                let normal = (x[i] - mean[channel]) / deviation;
-                let dz = dy[i] * activate(self.activation, gamma[channel] * normal + beta[channel]).1;
-                scaled += f64::from(dz * normal);
-                sum += f64::from(dz);
-            }
-            (dgamma[channel], dbeta[channel]) = (scaled as f32, sum as f32);
-        }
+        let maps = self.backward_maps(x, dy, [gamma, beta, mean, variance]);
+        self.check_channels([("dgamma", dgamma.len()), ("dbeta", dbeta.len())]);
+        self.channels(Reduced { maps, sums: [Arena::of(dgamma), Arena::of(dbeta)] });
     }
 
     /// Writes the gradient for `x`, from the sums of [`Self::reduce`] over the whole batch and its [`Self::count`].
@@ -162,39 +149,43 @@ impl NormAct {
         count: usize,
         dx: &mut [f32],
     ) {
-        check("x", x.len(), self.len());
-        check("dy", dy.len(), self.len());
-        check("dx", dx.len(), self.len());
-        self.check_channels([
-            ("gamma", gamma.len()),
-            ("beta", beta.len()),
-            ("mean", mean.len()),
-            ("variance", variance.len()),
-            ("dgamma", dgamma.len()),
-            ("dbeta", dbeta.len()),
-        ]);
-        for channel in 0..self.channels {
-            let deviation = (variance[channel] + self.epsilon).sqrt();
-            for i in self.places(channel) {
-                let normal = (x[i] - mean[channel]) / deviation;
-                let dz = dy[i] * activate(self.activation, gamma[channel] * normal + beta[channel]).1;
-                let shared = (dbeta[channel] + normal * dgamma[channel]) / count as f32;
-                dx[i] = gamma[channel] / deviation * (dz - shared);
-            }
-        }
+        let maps = self.backward_maps(x, dy, [gamma, beta, mean, variance]);
+        self.check_maps([("dx", dx.len())]);
+        self.check_channels([("dgamma", dgamma.len()), ("dbeta", dbeta.len())]);
+        self.channels(Applied { maps, sums: [dgamma, dbeta], count, dx: Arena::of(dx) });
     }
 
     fn len(&self) -> usize {
         self.batch * self.channels * self.pixels
     }
 
-    /// Where a channel's numbers are.
-    fn places(&self, channel: usize) -> impl Iterator<Item = usize> {
+    /// The work on all channels, each of them done by one thread.
+    fn channels(&self, work: impl OnChannel) {
+        dispatch(self.activation, Channels { norm: self, work });
+    }
+
+    fn planes(&self, channel: usize) -> Planes {
         let Self { batch, channels, pixels, .. } = *self;
-        (0..batch).flat_map(move |image| {
-            let start = (image * channels + channel) * pixels;
-            start..start + pixels
-        })
+        Planes { batch, step: channels * pixels, start: channel * pixels, pixels }
+    }
+
+    fn numbers(&self, channel: usize, [gamma, beta, mean, variance]: [&[f32]; 4]) -> Numbers {
+        Numbers::new(mean[channel], variance[channel], self.epsilon, gamma[channel], beta[channel])
+    }
+
+    #[track_caller]
+    fn backward_maps<'a>(&self, x: &'a [f32], dy: &'a [f32], parameters: [&'a [f32]; 4]) -> Maps<'a> {
+        self.check_maps([("x", x.len()), ("dy", dy.len())]);
+        let [gamma, beta, mean, variance] = parameters.map(<[f32]>::len);
+        self.check_channels([("gamma", gamma), ("beta", beta), ("mean", mean), ("variance", variance)]);
+        Maps { x, dy, parameters }
+    }
+
+    #[track_caller]
+    fn check_maps<const N: usize>(&self, slices: [(&str, usize); N]) {
+        for (what, len) in slices {
+            check(what, len, self.len());
+        }
     }
 
     #[track_caller]
@@ -205,15 +196,171 @@ impl NormAct {
     }
 }
 
-/// Value and derivative.
-fn activate(activation: Activation, z: f32) -> (f32, f32) {
-    let sigmoid = 1.0 / (1.0 + (-z).exp());
-    let inside = |yes| if yes { 1.0 } else { 0.0 };
-    match activation {
-        Activation::None => (z, 1.0),
-        Activation::Relu => (z.max(0.0), inside(z > 0.0)),
-        Activation::Relu6 => (z.clamp(0.0, 6.0), inside(z > 0.0 && z < 6.0)),
-        Activation::Silu => (z * sigmoid, sigmoid * (1.0 + z * (1.0 - sigmoid))),
-        Activation::Sigmoid => (sigmoid, sigmoid * (1.0 - sigmoid)),
+/// Work on one channel after the other.
+trait OnChannel: Send + Sync {
+    fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize);
+}
+
+/// Numbers that one task takes at least: a few channels where maps are small.
+const TASK: usize = 1 << 14;
+
+struct Channels<'a, W> {
+    norm: &'a NormAct,
+    work: W,
+}
+
+impl<W: OnChannel> ForFunction for Channels<'_, W> {
+    fn run<F: Function>(self) {
+        let Self { norm, work } = self;
+        let isa = detected();
+        let together = (TASK / norm.count().max(1)).clamp(1, norm.channels.max(1));
+        for_each(norm.channels.div_ceil(together), norm.len(), |task| {
+            for channel in task * together..((task + 1) * together).min(norm.channels) {
+                isa.dispatch(OneChannel::<_, F> { norm, work: &work, channel, function: PhantomData });
+            }
+        });
+    }
+}
+
+struct OneChannel<'a, W, F> {
+    norm: &'a NormAct,
+    work: &'a W,
+    channel: usize,
+    function: PhantomData<F>,
+}
+
+impl<W: OnChannel, F: Function> Task for OneChannel<'_, W, F> {
+    type Output = ();
+
+    fn run<S: Simd>(self, s: S) {
+        self.work.run::<S, F>(s, self.norm, self.channel);
+    }
+}
+
+/// Writes a number of this channel.
+fn put(to: Arena<'_>, channel: usize, value: f32) {
+    // SAFETY: a channel's numbers belong to the one task that has the channel.
+    unsafe { to.part_mut(channel..channel + 1) }.fill(value);
+}
+
+struct Measured<'a> {
+    x: &'a [f32],
+    statistics: [Arena<'a>; 2],
+}
+
+impl OnChannel for Measured<'_> {
+    fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) {
+        let found = s.enter(Statistics { planes: norm.planes(channel), x: self.x });
+        for (to, value) in self.statistics.into_iter().zip(found) {
+            put(to, channel, value);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    x: &'a [f32],
+    parameters: [&'a [f32]; 4],
+    y: Arena<'a>,
+}
+
+impl OnChannel for Given<'_> {
+    fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) {
+        let numbers = norm.numbers(channel, self.parameters);
+        let (planes, Self { x, y, .. }) = (norm.planes(channel), *self);
+        s.enter(Normalise::<F> { planes, x, y, numbers, function: PhantomData });
+    }
+}
+
+/// Statistics, and while the channel is in the second cache, what they are for.
+#[derive(Clone, Copy)]
+struct Forward<'a> {
+    x: &'a [f32],
+    parameters: [&'a [f32]; 2],
+    y: Arena<'a>,
+    statistics: [Arena<'a>; 2],
+}
+
+impl OnChannel for Forward<'_> {
+    fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) {
+        let (planes, Self { x, y, parameters: [gamma, beta], .. }) = (norm.planes(channel), *self);
+        let [mean, variance] = s.enter(Statistics { planes, x });
+        let numbers = Numbers::new(mean, variance, norm.epsilon, gamma[channel], beta[channel]);
+        s.enter(Normalise::<F> { planes, x, y, numbers, function: PhantomData });
+        put(self.statistics[0], channel, mean);
+        put(self.statistics[1], channel, variance);
+    }
+}
+
+/// What the way back reads; the parameters are gamma, beta, mean and variance.
+#[derive(Clone, Copy)]
+struct Maps<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    parameters: [&'a [f32]; 4],
+}
+
+impl Maps<'_> {
+    fn reduce<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) -> [f32; 2] {
+        let (planes, numbers) = (norm.planes(channel), norm.numbers(channel, self.parameters));
+        let Self { x, dy, .. } = *self;
+        s.enter(Reduce::<F> { planes, x, dy, numbers, function: PhantomData })
+    }
+
+    fn apply<S: Simd, F: Function>(
+        &self,
+        s: S,
+        norm: &NormAct,
+        channel: usize,
+        sums: [f32; 2],
+        count: usize,
+        dx: Arena<'_>,
+    ) {
+        let (planes, numbers) = (norm.planes(channel), norm.numbers(channel, self.parameters));
+        let Self { x, dy, .. } = *self;
+        s.enter(Apply::<F> { planes, x, dy, dx, numbers, sums, count, function: PhantomData });
+    }
+}
+
+struct Reduced<'a> {
+    maps: Maps<'a>,
+    sums: [Arena<'a>; 2],
+}
+
+impl OnChannel for Reduced<'_> {
+    fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) {
+        let [dgamma, dbeta] = self.maps.reduce::<S, F>(s, norm, channel);
+        put(self.sums[0], channel, dgamma);
+        put(self.sums[1], channel, dbeta);
+    }
+}
+
+struct Applied<'a> {
+    maps: Maps<'a>,
+    sums: [&'a [f32]; 2],
+    count: usize,
+    dx: Arena<'a>,
+}
+
+impl OnChannel for Applied<'_> {
+    fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) {
+        let sums = self.sums.map(|sums| sums[channel]);
+        self.maps.apply::<S, F>(s, norm, channel, sums, self.count, self.dx);
+    }
+}
+
+/// Both halves, the second while the channel is in the second cache.
+struct Backward<'a> {
+    maps: Maps<'a>,
+    dx: Arena<'a>,
+    sums: [Arena<'a>; 2],
+}
+
+impl OnChannel for Backward<'_> {
+    fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) {
+        let sums = self.maps.reduce::<S, F>(s, norm, channel);
+        self.maps.apply::<S, F>(s, norm, channel, sums, norm.count(), self.dx);
+        put(self.sums[0], channel, sums[0]);
+        put(self.sums[1], channel, sums[1]);
     }
 }
