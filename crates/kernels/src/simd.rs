@@ -66,6 +66,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// a / b to about 1e-7, for a positive and finite b.
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a / b, rounded once, for all numbers.
+    fn quotient(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The square root, rounded once.
+    fn sqrt(self, a: Self::V) -> Self::V;
     /// The larger; `b` if either is no number.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// The smaller; `b` if either is no number.

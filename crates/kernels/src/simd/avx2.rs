@@ -104,6 +104,14 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn quotient(self, a: Self::V, b: Self::V) -> Self::V {
+        unsafe { _mm256_div_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        unsafe { _mm256_sqrt_ps(a) }
+    }
+    #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
         unsafe { _mm256_max_ps(a, b) }
     }

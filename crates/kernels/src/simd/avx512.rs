@@ -122,6 +122,14 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
+    fn quotient(self, a: Self::V, b: Self::V) -> Self::V {
+        unsafe { _mm512_div_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        unsafe { _mm512_sqrt_ps(a) }
+    }
+    #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
         unsafe { _mm512_max_ps(a, b) }
     }

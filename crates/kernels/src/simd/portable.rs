@@ -88,6 +88,14 @@ impl Simd for Portable {
         each(a, b, |a, b| a / b)
     }
     #[inline(always)]
+    fn quotient(self, a: Self::V, b: Self::V) -> Self::V {
+        each(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        each(a, a, |a, _| a.sqrt())
+    }
+    #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
         each(a, b, |a, b| if a > b { a } else { b })
     }

@@ -1,6 +1,77 @@
 //! Optimisers: one pass over a weight, its gradient and its state, all changed in place.
+//!
+//! Nothing is fused or estimated here, so that every instruction set gives the same bits.
 
 use super::check;
+use super::run::{detected, for_each};
+use super::vector::{each, load, store};
+use crate::memory::Arena;
+use crate::simd::{Simd, Task};
+
+/// Numbers in a task.
+const TASK: usize = 1 << 14;
+
+/// What happens to a weight and its state, `N` numbers in all, given the gradient.
+trait Rule<const N: usize>: Copy + Send + Sync {
+    fn step<S: Simd>(&self, s: S, gradient: S::V, state: [S::V; N]) -> [S::V; N];
+}
+
+#[inline(always)]
+fn times<S: Simd>(s: S, factor: f32, value: S::V) -> S::V {
+    s.mul(s.splat(factor), value)
+}
+
+/// Applies the rule everywhere.
+fn apply<const N: usize>(rule: impl Rule<N>, gradient: &[f32], state: [&mut [f32]; N]) {
+    let (isa, state) = (detected(), state.map(Arena::of));
+    for_each(gradient.len().div_ceil(TASK), gradient.len(), |task| {
+        let range = task * TASK..((task + 1) * TASK).min(gradient.len());
+        // SAFETY: these numbers are this task's.
+        let state = state.map(|state| unsafe { state.part_mut(range.clone()) });
+        isa.dispatch(Part { rule, gradient: &gradient[range], state });
+    });
+}
+
+/// Some numbers, entered into the instruction set below.
+struct Part<'a, R, const N: usize> {
+    rule: R,
+    gradient: &'a [f32],
+    state: [&'a mut [f32]; N],
+}
+
+impl<R: Rule<N>, const N: usize> Task for Part<'_, R, N> {
+    type Output = ();
+
+    fn run<S: Simd>(self, s: S) {
+        s.enter(Entered(self));
+    }
+}
+
+struct Entered<'a, R, const N: usize>(Part<'a, R, N>);
+
+impl<R: Rule<N>, const N: usize> Task for Entered<'_, R, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Part { rule, gradient, state } = self.0;
+        assert!(state.iter().all(|state| state.len() == gradient.len()));
+        let places = state.map(<[f32]>::as_mut_ptr);
+        each!(S, gradient.len(), |at, count| {
+            // SAFETY: within the gradient, and each state is as long (asserted) and another's than the others.
+            unsafe {
+                let mut values = [s.splat(0.0); N];
+                for i in 0..N {
+                    values[i] = load(s, places[i].add(at), count);
+                }
+                let values = rule.step(s, load(s, gradient.as_ptr().add(at), count), values);
+                for i in 0..N {
+                    store(s, places[i].add(at), count, values[i]);
+                }
+            }
+        });
+    }
+}
 
 /// RMSProp as TensorFlow has it, with which EfficientNet was trained: epsilon inside the root, the learning rate inside the
 /// momentum. (PyTorch's has both outside.)
@@ -28,13 +99,19 @@ impl RmspropTf {
         check("the gradient", gradient.len(), len);
         check("the mean of squares", mean_square.len(), len);
         check("the momentum", momentum.len(), len);
-        for i in 0..len {
-            let g = gradient[i] + self.weight_decay * weight[i];
-            mean_square[i] = self.decay * mean_square[i] + (1.0 - self.decay) * g * g;
-            let update = self.learning_rate * g / (mean_square[i] + self.epsilon).sqrt();
-            momentum[i] = self.momentum * momentum[i] + update;
-            weight[i] -= momentum[i];
-        }
+        apply(*self, gradient, [weight, mean_square, momentum]);
+    }
+}
+
+impl Rule<3> for RmspropTf {
+    #[inline(always)]
+    fn step<S: Simd>(&self, s: S, gradient: S::V, [weight, square, momentum]: [S::V; 3]) -> [S::V; 3] {
+        let g = s.add(gradient, times(s, self.weight_decay, weight));
+        let square = s.add(times(s, self.decay, square), times(s, 1.0 - self.decay, s.mul(g, g)));
+        let root = s.sqrt(s.add(square, s.splat(self.epsilon)));
+        let momentum =
+            s.add(times(s, self.momentum, momentum), s.quotient(times(s, self.learning_rate, g), root));
+        [s.sub(weight, momentum), square, momentum]
     }
 }
 
@@ -59,12 +136,17 @@ impl Sgd {
         let len = weight.len();
         check("the gradient", gradient.len(), len);
         check("the buffer", buffer.len(), len);
-        for i in 0..len {
-            let g = gradient[i] + self.weight_decay * weight[i];
-            buffer[i] = self.momentum * buffer[i] + g;
-            let update = if self.nesterov { g + self.momentum * buffer[i] } else { buffer[i] };
-            weight[i] -= self.learning_rate * update;
-        }
+        apply(*self, gradient, [weight, buffer]);
+    }
+}
+
+impl Rule<2> for Sgd {
+    #[inline(always)]
+    fn step<S: Simd>(&self, s: S, gradient: S::V, [weight, buffer]: [S::V; 2]) -> [S::V; 2] {
+        let g = s.add(gradient, times(s, self.weight_decay, weight));
+        let buffer = s.add(times(s, self.momentum, buffer), g);
+        let update = if self.nesterov { s.add(g, times(s, self.momentum, buffer)) } else { buffer };
+        [s.sub(weight, times(s, self.learning_rate, update)), buffer]
     }
 }
 
@@ -100,19 +182,48 @@ impl AdamW {
         let size = (f64::from(self.learning_rate) / correction(b1)) as f32;
         let root = correction(b2).sqrt() as f32;
         let shrink = 1.0 - self.learning_rate * self.weight_decay;
-        for i in 0..len {
-            let g = gradient[i];
-            first[i] = b1 * first[i] + (1.0 - b1) * g;
-            second[i] = b2 * second[i] + (1.0 - b2) * g * g;
-            weight[i] = shrink * weight[i] - size * first[i] / (second[i].sqrt() / root + self.epsilon);
-        }
+        let rule = AdamStep { betas: self.betas, epsilon: self.epsilon, size, root, shrink };
+        apply(rule, gradient, [weight, first, second]);
+    }
+}
+
+/// [`AdamW`] with what depends on the step.
+#[derive(Clone, Copy)]
+struct AdamStep {
+    betas: [f32; 2],
+    epsilon: f32,
+    /// The learning rate, corrected for the first moment's start.
+    size: f32,
+    /// The correction for the second moment's start.
+    root: f32,
+    /// What is left of the weight.
+    shrink: f32,
+}
+
+impl Rule<3> for AdamStep {
+    #[inline(always)]
+    fn step<S: Simd>(&self, s: S, g: S::V, [weight, first, second]: [S::V; 3]) -> [S::V; 3] {
+        let [b1, b2] = self.betas;
+        let first = s.add(times(s, b1, first), times(s, 1.0 - b1, g));
+        let second = s.add(times(s, b2, second), times(s, 1.0 - b2, s.mul(g, g)));
+        let root = s.add(s.quotient(s.sqrt(second), s.splat(self.root)), s.splat(self.epsilon));
+        let update = s.quotient(times(s, self.size, first), root);
+        [s.sub(times(s, self.shrink, weight), update), first, second]
     }
 }
 
 /// Moves an average of weights: `average += weight (value - average)`.
 pub fn lerp(average: &mut [f32], value: &[f32], weight: f32) {
     check("the value", value.len(), average.len());
-    for (average, value) in average.iter_mut().zip(value) {
-        *average += weight * (value - *average);
+    apply(Lerp(weight), value, [average]);
+}
+
+#[derive(Clone, Copy)]
+struct Lerp(f32);
+
+impl Rule<1> for Lerp {
+    #[inline(always)]
+    fn step<S: Simd>(&self, s: S, value: S::V, [average]: [S::V; 1]) -> [S::V; 1] {
+        [s.add(average, s.mul(s.splat(self.0), s.sub(value, average)))]
     }
 }

@@ -5,19 +5,27 @@ use crate::simd::Simd;
 /// f32 summed in one lane's register before the sum goes into an f64.
 pub(super) const SUMMED: usize = 4096;
 
-/// Calls `visit(at, count)` for every vector; `count` is `LANES`, known to the compiler, but for the last.
-#[inline(always)]
-pub(super) fn each<S: Simd>(_: S, len: usize, mut visit: impl FnMut(usize, usize)) {
-    let full = len - len % S::LANES;
-    let mut at = 0;
-    while at < full {
-        visit(at, S::LANES);
-        at += S::LANES;
-    }
-    if full < len {
-        visit(full, len - full);
-    }
+/// Repeats the block for every vector of `len` numbers; `count` is `LANES`, known to the compiler, but for the last.
+///
+/// A macro, because a closure is not always inlined, and one that is not has lost the instruction set.
+macro_rules! each {
+    ($simd:ty, $len:expr, |$at:ident, $count:ident| $body:block) => {{
+        let lanes = <$simd as $crate::simd::Simd>::LANES;
+        let len: usize = $len;
+        let full = len - len % lanes;
+        let mut next = 0;
+        while next < full {
+            let ($at, $count) = (next, lanes);
+            $body
+            next += lanes;
+        }
+        if full < len {
+            let ($at, $count) = (full, len - full);
+            $body
+        }
+    }};
 }
+pub(super) use each;
 
 /// `count` numbers, zeros behind them.
 ///

@@ -209,7 +209,7 @@ fn for_pixels<S: Simd>(s: S, out: Arena<'_>, from: &[f32], to: usize, step: usiz
     if step == 1 {
         // SAFETY: these pixels are this task's.
         let to = unsafe { out.part_mut(to..to + from.len()) };
-        each(s, from.len(), |at, count| {
+        each!(S, from.len(), |at, count| {
             // SAFETY: within both.
             unsafe { store(s, to.as_mut_ptr().add(at), count, load(s, from.as_ptr().add(at), count)) }
         });

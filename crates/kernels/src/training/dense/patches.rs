@@ -83,7 +83,7 @@ impl Patches<'_> {
         let inner = &mut out[first..end];
         if step[1] == 1 {
             assert!(inner.len() <= from.len());
-            each(s, inner.len(), |at, count| {
+            each!(S, inner.len(), |at, count| {
                 // SAFETY: within both.
                 unsafe { store(s, inner.as_mut_ptr().add(at), count, load(s, from.as_ptr().add(at), count)) }
             });

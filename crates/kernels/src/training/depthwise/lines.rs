@@ -173,7 +173,7 @@ impl Task for Rows<'_> {
 #[inline(always)]
 fn copy<S: Simd>(s: S, from: &[f32], to: &mut [f32]) {
     assert!(from.len() <= to.len());
-    each(s, from.len(), |at, count| {
+    each!(S, from.len(), |at, count| {
         // SAFETY: within the first, so within the second.
         unsafe { store(s, to.as_mut_ptr().add(at), count, load(s, from.as_ptr().add(at), count)) }
     });

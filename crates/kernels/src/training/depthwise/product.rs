@@ -127,7 +127,7 @@ impl<const T: usize> Task for Fixed<'_, T> {
                 from[i] = from[i].add(taps[i]);
                 vectors[i] = s.load(sums.as_ptr().add(i * S::LANES));
             }
-            each(s, other.len(), |at, count| {
+            each!(S, other.len(), |at, count| {
                 let other = load(s, other.as_ptr().add(at), count);
                 for i in 0..T {
                     vectors[i] = s.mul_add(other, load(s, from[i].add(at), count), vectors[i]);

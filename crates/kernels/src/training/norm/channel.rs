@@ -60,7 +60,7 @@ impl Task for Statistics<'_> {
         let mut sums = Sums::new(s);
         for (start, len) in planes.pieces() {
             sums.expect(len);
-            each(s, len, |at, count| {
+            each!(S, len, |at, count| {
                 // SAFETY: within the planes, whose end was checked.
                 let x = unsafe { load(s, x.as_ptr().add(start + at), count) };
                 let mut apart = s.sub(x, shifts);
@@ -127,7 +127,7 @@ impl<F: Function> Task for Normalise<'_, F> {
         for (start, len) in planes.pieces() {
             // SAFETY: this channel is this task's.
             let y = unsafe { y.part_mut(start..start + len) };
-            each(s, len, |at, count| {
+            each!(S, len, |at, count| {
                 // SAFETY: within the planes, whose end was checked, and within `y`.
                 unsafe {
                     let x = load(s, x.as_ptr().add(start + at), count);
@@ -159,7 +159,7 @@ impl<F: Function> Task for Reduce<'_, F> {
         let mut sums = Sums::new(s);
         for (start, len) in planes.pieces() {
             sums.expect(len);
-            each(s, len, |at, count| {
+            each!(S, len, |at, count| {
                 // SAFETY: within the planes, whose end was checked.
                 let (x, dy) = unsafe {
                     (load(s, x.as_ptr().add(start + at), count), load(s, dy.as_ptr().add(start + at), count))
@@ -201,7 +201,7 @@ impl<F: Function> Task for Apply<'_, F> {
         for (start, len) in planes.pieces() {
             // SAFETY: this channel is this task's.
             let dx = unsafe { dx.part_mut(start..start + len) };
-            each(s, len, |at, count| {
+            each!(S, len, |at, count| {
                 // SAFETY: within the planes, whose end was checked, and within `dx`.
                 unsafe {
                     let x = load(s, x.as_ptr().add(start + at), count);
