@@ -56,6 +56,24 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn sum(self, value: Self::V) -> f32;
     /// `value` in the lanes in which a > b, zero in the others.
     fn where_greater(self, a: Self::V, b: Self::V, value: Self::V) -> Self::V;
+    /// Reads `LANES` vectors `from_step` apart and writes them as columns: as `LANES` vectors `to_step` apart, in order, so
+    /// that steps smaller than a vector leave of each what the next does not cover.
+    ///
+    /// # Safety
+    /// They can be read, and be written.
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
+        for column in 0..Self::LANES {
+            for row in 0..Self::LANES {
+                // SAFETY: the caller's promise.
+                unsafe { *to.add(column * to_step + row) = *from.add(row * from_step + column) };
+            }
+        }
+    }
+    /// Two vectors that follow each other in memory as those of even and of odd places.
+    fn even_odd(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
+    /// The reverse of [`Self::even_odd`].
+    fn interleave(self, even: Self::V, odd: Self::V) -> (Self::V, Self::V);
     /// a + b
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// a - b
@@ -77,6 +95,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Brings the cache line at this address into the second cache, where the instruction set can.
     #[inline(always)]
     fn prefetch(self, _: &f32) {}
+    /// Brings the cache line at this address into the first cache, where the instruction set can. Any address will do.
+    #[inline(always)]
+    fn prefetch_near(self, _: *const f32) {}
     /// 1 + exp(-x), x within [`math::LIMIT`] of 0.
     #[inline(always)]
     fn one_plus_exp_neg(self, x: Self::V) -> Self::V {

@@ -97,6 +97,57 @@ impl Simd for Avx512 {
         unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), value) }
     }
     #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
+        // SAFETY: and the caller's promise.
+        unsafe {
+            let mut rows = [_mm512_setzero_ps(); 16];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = _mm512_loadu_ps(from.add(i * from_step));
+            }
+            // After two rounds `quads[4 i + j]` has, in its quarter q, column 4 q + j of rows 4 i to 4 i + 3.
+            let mut quads = [_mm512_setzero_pd(); 16];
+            for i in 0..4 {
+                let a = _mm512_castps_pd(_mm512_unpacklo_ps(rows[4 * i], rows[4 * i + 1]));
+                let b = _mm512_castps_pd(_mm512_unpacklo_ps(rows[4 * i + 2], rows[4 * i + 3]));
+                let c = _mm512_castps_pd(_mm512_unpackhi_ps(rows[4 * i], rows[4 * i + 1]));
+                let d = _mm512_castps_pd(_mm512_unpackhi_ps(rows[4 * i + 2], rows[4 * i + 3]));
+                quads[4 * i] = _mm512_unpacklo_pd(a, b);
+                quads[4 * i + 1] = _mm512_unpackhi_pd(a, b);
+                quads[4 * i + 2] = _mm512_unpacklo_pd(c, d);
+                quads[4 * i + 3] = _mm512_unpackhi_pd(c, d);
+            }
+            for j in 0..4 {
+                let (a, b) = (_mm512_castpd_ps(quads[j]), _mm512_castpd_ps(quads[j + 4]));
+                let (c, d) = (_mm512_castpd_ps(quads[j + 8]), _mm512_castpd_ps(quads[j + 12]));
+                let (ab, cd) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d));
+                rows[j] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
+                rows[j + 8] = _mm512_shuffle_f32x4::<0xDD>(ab, cd);
+                let (ab, cd) = (_mm512_shuffle_f32x4::<0xDD>(a, b), _mm512_shuffle_f32x4::<0xDD>(c, d));
+                rows[j + 4] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
+                rows[j + 12] = _mm512_shuffle_f32x4::<0xDD>(ab, cd);
+            }
+            for (i, &row) in rows.iter().enumerate() {
+                _mm512_storeu_ps(to.add(i * to_step), row);
+            }
+        }
+    }
+    #[inline(always)]
+    fn even_odd(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        unsafe {
+            let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+            let odd = _mm512_or_si512(even, _mm512_set1_epi32(1));
+            (_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b))
+        }
+    }
+    #[inline(always)]
+    fn interleave(self, even: Self::V, odd: Self::V) -> (Self::V, Self::V) {
+        unsafe {
+            let first = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+            let second = _mm512_or_si512(first, _mm512_set1_epi32(8));
+            (_mm512_permutex2var_ps(even, first, odd), _mm512_permutex2var_ps(even, second, odd))
+        }
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         unsafe { _mm512_add_ps(a, b) }
     }
@@ -152,6 +203,10 @@ impl Simd for Avx512 {
         };
         let factor = self.mul_add(r, self.splat(QUADRATIC), self.splat(LINEAR));
         self.mul_add(self.mul(power, r), factor, self.add(power, self.splat(1.0)))
+    }
+    #[inline(always)]
+    fn prefetch_near(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
     #[inline(always)]
     fn prefetch(self, at: &f32) {

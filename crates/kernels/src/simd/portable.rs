@@ -68,6 +68,14 @@ impl Simd for Portable {
         out
     }
     #[inline(always)]
+    fn even_odd(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        ([a[0], a[2], a[4], a[6], b[0], b[2], b[4], b[6]], [a[1], a[3], a[5], a[7], b[1], b[3], b[5], b[7]])
+    }
+    #[inline(always)]
+    fn interleave(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        ([a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]], [a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]])
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         each(a, b, |a, b| a + b)
     }

@@ -85,7 +85,8 @@ pub(super) fn forward(conv: &Convolution, x: &[f32], weight: &[f32], y: &mut [f3
         let depth = group.ins * group.taps();
         let patches = Patches { map: x, grid, channels: group.ins, taps: &taps };
         let target = group.outputs().flat();
-        let weight_at = |row: usize, k: usize| row * depth + k;
+        let taps = taps.len();
+        let weight_at = |row: usize, channel: usize, tap: usize| row * depth + channel * taps + tap;
         by_pixels::Product { rows: group.outs, weight: weight_at, patches, target, out }
             .run(&weight[group.weights()..][..group.outs * depth]);
     }
@@ -153,7 +154,7 @@ pub(super) fn input_gradient(conv: &Convolution, dy: &[f32], weight: &[f32], dx:
             let grid = if taps == 1 { grid.flat() } else { grid };
             let patches = Patches { map: dy, grid, channels: group.outs, taps: &offsets };
             let weight_at =
-                |row: usize, k: usize| (k / places.len() * ins + row) * taps + places[k % places.len()];
+                |row: usize, channel: usize, tap: usize| (channel * ins + row) * taps + places[tap];
             by_pixels::Product { rows: ins, weight: weight_at, patches, target: target.flat(), out }
                 .run(&weight[group.weights()..][..group.outs * ins * taps]);
         }

@@ -17,7 +17,7 @@ mod product;
 use self::lines::{Lines, Phases};
 use self::product::{Gather, correlate};
 use super::convolution::Convolution;
-use super::run::{detected, for_each, with_scratch};
+use super::run::{Scratch, detected, for_each};
 use crate::memory::Arena;
 use crate::simd::{Simd, Task};
 
@@ -66,18 +66,18 @@ impl Task for Forward<'_> {
         let Self { conv, lines, planes, x, weight, y } = self;
         let (inputs, outputs) = (conv.height * conv.width, lines.rows * lines.cols);
         let taps = lines.taps();
-        with_scratch(lines.all_phases() + lines.output_line(), |scratch| {
-            let (phases, out) = scratch.split_at_mut(lines.all_phases());
-            phases.fill(0.0);
-            for plane in planes {
-                lines.fold(s, &x[plane * inputs..][..inputs], phases);
-                let weight = &weight[plane % conv.in_channels * taps.len()..][..taps.len()];
-                s.enter(Gather { line: phases, taps: &taps, weight, out, len: lines.len() });
-                // SAFETY: this plane is this task's.
-                let y = unsafe { y.part_mut(plane * outputs..(plane + 1) * outputs) };
-                lines.take_output(s, out, y);
-            }
-        });
+        let mut scratch = Scratch::of(lines.all_phases() + lines.output_line());
+        let scratch = scratch.slice();
+        let (phases, out) = scratch.split_at_mut(lines.all_phases());
+        phases.fill(0.0);
+        for plane in planes {
+            lines.fold(s, &x[plane * inputs..][..inputs], phases);
+            let weight = &weight[plane % conv.in_channels * taps.len()..][..taps.len()];
+            s.enter(Gather { line: phases, taps: &taps, weight, out, len: lines.len() });
+            // SAFETY: this plane is this task's.
+            let y = unsafe { y.part_mut(plane * outputs..(plane + 1) * outputs) };
+            lines.take_output(s, out, y);
+        }
     }
 }
 
@@ -108,26 +108,26 @@ impl Task for InputGradient<'_> {
         let (inputs, outputs) = (conv.height * conv.width, lines.rows * lines.cols);
         let Phases { taps, places } = lines.reversed_taps();
         let count = taps.iter().map(Vec::len).sum::<usize>();
-        with_scratch(lines.reversed_line() + lines.all_phases(), |scratch| {
-            let (line, phases) = scratch.split_at_mut(lines.reversed_line());
-            line.fill(0.0);
-            let mut own = vec![0.0; count];
-            for plane in planes {
-                lines.spread_output(s, &dy[plane * outputs..][..outputs], &mut line[lines.reach()..]);
-                let weight = &weight[plane % conv.in_channels * count..][..count];
-                for (phase, (taps, places)) in taps.iter().zip(&places).enumerate() {
-                    for (own, &place) in own.iter_mut().zip(places) {
-                        *own = weight[place];
-                    }
-                    let out = &mut phases[phase * lines.phase()..][..lines.phase()];
-                    let weight = &own[..taps.len()];
-                    s.enter(Gather { line, taps, weight, out, len: lines.phase_len() });
+        let mut scratch = Scratch::of(lines.reversed_line() + lines.all_phases());
+        let scratch = scratch.slice();
+        let (line, phases) = scratch.split_at_mut(lines.reversed_line());
+        line.fill(0.0);
+        let mut own = vec![0.0; count];
+        for plane in planes {
+            lines.spread_output(s, &dy[plane * outputs..][..outputs], &mut line[lines.reach()..]);
+            let weight = &weight[plane % conv.in_channels * count..][..count];
+            for (phase, (taps, places)) in taps.iter().zip(&places).enumerate() {
+                for (own, &place) in own.iter_mut().zip(places) {
+                    *own = weight[place];
                 }
-                // SAFETY: this plane is this task's.
-                let dx = unsafe { dx.part_mut(plane * inputs..(plane + 1) * inputs) };
-                lines.unfold(s, phases, dx);
+                let out = &mut phases[phase * lines.phase()..][..lines.phase()];
+                let weight = &own[..taps.len()];
+                s.enter(Gather { line, taps, weight, out, len: lines.phase_len() });
             }
-        });
+            // SAFETY: this plane is this task's.
+            let dx = unsafe { dx.part_mut(plane * inputs..(plane + 1) * inputs) };
+            lines.unfold(s, phases, dx);
+        }
     }
 }
 
@@ -158,26 +158,26 @@ impl Task for WeightGradient<'_> {
         let (inputs, outputs) = (conv.height * conv.width, lines.rows * lines.cols);
         let taps = lines.taps();
         let sums_len = taps.len() * S::LANES;
-        with_scratch(lines.all_phases() + lines.output_line() + sums_len, |scratch| {
-            let (phases, rest) = scratch.split_at_mut(lines.all_phases());
-            let (line, sums) = rest.split_at_mut(lines.output_line());
-            phases.fill(0.0);
-            line.fill(0.0);
-            for channel in channels {
-                sums.fill(0.0);
-                for image in 0..conv.batch {
-                    let plane = image * conv.in_channels + channel;
-                    lines.fold(s, &x[plane * inputs..][..inputs], phases);
-                    lines.spread_output(s, &dy[plane * outputs..][..outputs], line);
-                    correlate(s, phases, &taps, &line[..lines.len()], sums);
-                }
-                // SAFETY: this channel is this task's.
-                let dw = unsafe { dw.part_mut(channel * taps.len()..(channel + 1) * taps.len()) };
-                for (dw, sums) in dw.iter_mut().zip(sums.chunks_exact(S::LANES)) {
-                    // SAFETY: a vector's worth of numbers.
-                    *dw = s.sum(unsafe { s.load(sums.as_ptr()) });
-                }
+        let mut scratch = Scratch::of(lines.all_phases() + lines.output_line() + sums_len);
+        let scratch = scratch.slice();
+        let (phases, rest) = scratch.split_at_mut(lines.all_phases());
+        let (line, sums) = rest.split_at_mut(lines.output_line());
+        phases.fill(0.0);
+        line.fill(0.0);
+        for channel in channels {
+            sums.fill(0.0);
+            for image in 0..conv.batch {
+                let plane = image * conv.in_channels + channel;
+                lines.fold(s, &x[plane * inputs..][..inputs], phases);
+                lines.spread_output(s, &dy[plane * outputs..][..outputs], line);
+                correlate(s, phases, &taps, &line[..lines.len()], sums);
             }
-        });
+            // SAFETY: this channel is this task's.
+            let dw = unsafe { dw.part_mut(channel * taps.len()..(channel + 1) * taps.len()) };
+            for (dw, sums) in dw.iter_mut().zip(sums.chunks_exact(S::LANES)) {
+                // SAFETY: a vector's worth of numbers.
+                *dw = s.sum(unsafe { s.load(sums.as_ptr()) });
+            }
+        }
     }
 }

@@ -63,22 +63,33 @@ pub(super) fn for_each(tasks: usize, cost: usize, work: impl Fn(usize) + Send + 
     }
 }
 
-/// Lends this thread's memory; it begins on a cache line and holds anything.
-pub(super) fn with_scratch<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
-    // Taken out, so that work that asks for scratch memory itself gets other memory.
-    let take = |stack: &Cell<Vec<Aligned>>| {
-        let mut memories = stack.take();
-        let memory = memories.pop().unwrap_or_default();
-        stack.set(memories);
-        memory
-    };
-    let mut memory = SCRATCH.with(take);
-    memory.reserve(len);
-    let result = work(&mut memory[..len]);
-    SCRATCH.with(|stack| {
-        let mut memories = stack.take();
-        memories.push(memory);
-        stack.set(memories);
-    });
-    result
+/// Memory of this thread, on loan: it begins on a cache line and holds anything.
+///
+/// A value and not a function that calls a closure: a closure has not the caller's instruction set.
+pub(super) struct Scratch {
+    memory: Aligned,
+    len: usize,
+}
+
+impl Scratch {
+    /// Of so many f32. Who asks again meanwhile gets other memory.
+    pub fn of(len: usize) -> Self {
+        let mut memories = SCRATCH.take();
+        let mut memory = memories.pop().unwrap_or_default();
+        SCRATCH.set(memories);
+        memory.reserve(len);
+        Self { memory, len }
+    }
+
+    pub fn slice(&mut self) -> &mut [f32] {
+        &mut self.memory[..self.len]
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let mut memories = SCRATCH.take();
+        memories.push(std::mem::take(&mut self.memory));
+        SCRATCH.set(memories);
+    }
 }

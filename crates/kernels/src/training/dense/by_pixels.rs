@@ -2,10 +2,10 @@
 
 use super::grid::{Grid, Run};
 use super::patches::Patches;
-use super::tile::{PANEL, outer, outer_rows};
+use super::tile::{PANEL, tile, tile_rows};
 use crate::memory::Arena;
 use crate::simd::{Simd, Task};
-use crate::training::run::{detected, for_each, with_scratch};
+use crate::training::run::{Scratch, detected, for_each};
 use crate::training::vector::{each, load, store};
 
 /// f32 of patches that a task holds at a time: they and a tile's rows stay in the second cache.
@@ -15,7 +15,8 @@ const COLUMNS: usize = 1024;
 /// Tasks to make where there is enough to do, so that no thread waits long for the last.
 const TASKS: usize = 16;
 
-/// `out[row] = sum over k of weight(row, k) patches[k]`, written to the pixels of a grid.
+/// `out[row] = sum over k of weight(row, k) patches[k]`, written to the pixels of a grid. `weight` gives the place of a row's
+/// weight for a channel and a tap of the patches.
 pub(super) struct Product<'a, W> {
     pub rows: usize,
     pub weight: W,
@@ -50,7 +51,7 @@ impl Tiles {
     }
 }
 
-impl<W: Fn(usize, usize) -> usize + Sync> Product<'_, W> {
+impl<W: Fn(usize, usize, usize) -> usize + Sync> Product<'_, W> {
     /// Computes it; `weights` are those that `weight` gives places in.
     pub fn run(self, weights: &[f32]) {
         detected().dispatch(Whole { product: self, weights });
@@ -62,45 +63,46 @@ struct Whole<'a, W> {
     weights: &'a [f32],
 }
 
-impl<W: Fn(usize, usize) -> usize + Sync> Task for Whole<'_, W> {
+impl<W: Fn(usize, usize, usize) -> usize + Sync> Task for Whole<'_, W> {
     type Output = ();
 
     fn run<S: Simd>(self, s: S) {
         let Self { product, weights } = self;
         let Product { rows, ref weight, ref patches, target, .. } = product;
-        let (depth, columns) = (patches.depth(), target.len());
+        let (depth, taps, columns) = (patches.depth(), patches.taps.len(), target.len());
         assert_eq!(columns, patches.grid.len(), "as many columns come in as go out");
         if rows * columns == 0 {
             return;
         }
         let width = PANEL * S::LANES;
-        let tiles = Tiles::new(rows, outer_rows::<S>());
-        with_scratch(rows * depth, |packed| {
-            let arena = Arena::of(packed);
-            for_each(tiles.count(), rows * depth, |tile| {
-                let (first, count) = tiles.tile(tile);
-                // SAFETY: this tile's part is this task's.
-                let out = unsafe { arena.part_mut(first * depth..(first + count) * depth) };
-                for (k, out) in out.chunks_exact_mut(count).enumerate() {
+        let tiles = Tiles::new(rows, tile_rows::<S>());
+        let mut scratch = Scratch::of(rows * depth);
+        let packed = scratch.slice();
+        let arena = Arena::of(packed);
+        for_each(tiles.count(), rows * depth, |tile| {
+            let (first, count) = tiles.tile(tile);
+            // SAFETY: this tile's part is this task's.
+            let out = unsafe { arena.part_mut(first * depth..(first + count) * depth) };
+            for (channel, out) in out.chunks_exact_mut(taps * count).enumerate() {
+                for (tap, out) in out.chunks_exact_mut(count).enumerate() {
                     for (i, out) in out.iter_mut().enumerate() {
-                        *out = weights[weight(first + i, k)];
+                        *out = weights[weight(first + i, channel, tap)];
                     }
                 }
-            });
-            let packed = &*packed;
-            let panels = columns.div_ceil(width);
-            let block =
-                (BLOCK / (depth.max(1) * width)).min(COLUMNS / width).min(panels.div_ceil(TASKS)).max(1);
-            let blocks = panels.div_ceil(block);
-            // Few columns and many rows: the tasks share the columns, and each packs them for itself.
-            let parts = (TASKS / blocks).clamp(1, tiles.count().div_ceil(4));
-            for_each(blocks * parts, rows * depth * columns, |task| {
-                let start = task / parts * block * width;
-                let part = task % parts;
-                let part = part * tiles.count() / parts..(part + 1) * tiles.count() / parts;
-                let count = (block * width).min(columns - start);
-                s.enter(Block { product: &product, packed, tiles, part, start, count });
-            });
+            }
+        });
+        let packed = &*packed;
+        let panels = columns.div_ceil(width);
+        let block = (BLOCK / (depth.max(1) * width)).min(COLUMNS / width).min(panels.div_ceil(TASKS)).max(1);
+        let blocks = panels.div_ceil(block);
+        // Few columns and many rows: the tasks share the columns, and each packs them for itself.
+        let parts = (TASKS / blocks).clamp(1, tiles.count().div_ceil(4));
+        for_each(blocks * parts, rows * depth * columns, |task| {
+            let start = task / parts * block * width;
+            let part = task % parts;
+            let part = part * tiles.count() / parts..(part + 1) * tiles.count() / parts;
+            let count = (block * width).min(columns - start);
+            s.enter(Block { product: &product, packed, tiles, part, start, count });
         });
     }
 }
@@ -125,34 +127,35 @@ impl<W> Task for Block<'_, W> {
         let width = PANEL * S::LANES;
         let panels = count.div_ceil(width);
         let mut runs = Vec::new();
-        with_scratch(panels * depth * width + outer_rows::<S>() * width, |scratch| {
-            let (block, aside) = scratch.split_at_mut(panels * depth * width);
-            product.patches.pack(s, start, count, width, &mut runs, block);
-            product.target.runs(start, count, width, &mut runs);
-            for tile in part {
-                let (first, rows) = tiles.tile(tile);
-                let weights = &packed[first * depth..][..rows * depth];
-                let mut next = 0;
-                for panel in 0..panels {
-                    let runs = {
-                        let start = next;
-                        while next < runs.len() && runs[next].at < (panel + 1) * width {
-                            next += 1;
-                        }
-                        &runs[start..next]
-                    };
-                    let block = &block[panel * depth * width..][..depth * width];
-                    let write = Write { target: product.target, out: product.out, first, rows, runs };
-                    let (out, step) = write.direct(width).unwrap_or((aside.as_mut_ptr(), width));
-                    // SAFETY: the weights and the panel are as long as they are cut; `out` is this tile's part of the
-                    // output, which is this task's, or scratch memory of that size.
-                    unsafe { outer(s, rows, depth, weights.as_ptr(), block.as_ptr(), out, step) };
-                    if out == aside.as_mut_ptr() {
-                        write.copy(s, aside, panel * width, width);
+        let mut scratch = Scratch::of(panels * depth * width + tile_rows::<S>() * width);
+        let scratch = scratch.slice();
+        let (block, aside) = scratch.split_at_mut(panels * depth * width);
+        product.patches.grid.runs(start, count, width, &mut runs);
+        product.patches.pack(s, 0..depth, (&runs, count), width, block);
+        product.target.runs(start, count, width, &mut runs);
+        for number in part {
+            let (first, rows) = tiles.tile(number);
+            let weights = &packed[first * depth..][..rows * depth];
+            let mut next = 0;
+            for panel in 0..panels {
+                let runs = {
+                    let start = next;
+                    while next < runs.len() && runs[next].at < (panel + 1) * width {
+                        next += 1;
                     }
+                    &runs[start..next]
+                };
+                let block = &block[panel * depth * width..][..depth * width];
+                let write = Write { target: product.target, out: product.out, first, rows, runs };
+                let (out, step) = write.direct(width).unwrap_or((aside.as_mut_ptr(), width));
+                // SAFETY: the weights and the panel are as long as they are cut; `out` is this tile's part of the
+                // output, which is this task's, or scratch memory of that size.
+                unsafe { tile(s, rows, depth, weights.as_ptr(), block.as_ptr(), out, step) };
+                if out == aside.as_mut_ptr() {
+                    write.copy(s, aside, panel * width, width);
                 }
             }
-        });
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Its rows are the channels times the taps of a kernel, its columns the pixels of a [`Grid`].
 
+use std::ops::Range;
+
 use super::grid::{Grid, Run};
 use crate::simd::Simd;
 use crate::training::vector::{each, load, store};
@@ -22,8 +24,8 @@ impl Patches<'_> {
         self.channels * self.taps.len()
     }
 
-    /// Writes columns `start..start + count` as panels of `width` columns, each row by row; zeros in columns of the last panel
-    /// that there are not.
+    /// Writes these rows of the columns of `runs`, `count` of them, as panels of `width` columns, each row by row; zeros in
+    /// columns of the last panel that there are not.
     ///
     /// # Panics
     /// If `out` is too short for the panels.
@@ -31,13 +33,12 @@ impl Patches<'_> {
     pub fn pack<S: Simd>(
         &self,
         s: S,
-        start: usize,
-        count: usize,
+        rows: Range<usize>,
+        (runs, count): (&[Run], usize),
         width: usize,
-        runs: &mut Vec<Run>,
         out: &mut [f32],
     ) {
-        let depth = self.depth();
+        let depth = rows.len();
         let panels = count.div_ceil(width);
         let out = &mut out[..panels * depth * width];
         let missing = panels * width - count;
@@ -46,16 +47,15 @@ impl Patches<'_> {
                 row[width - missing..].fill(0.0);
             }
         }
-        self.grid.runs(start, count, width, runs);
-        for channel in 0..self.channels {
-            for (tap, &offset) in self.taps.iter().enumerate() {
-                let row = channel * self.taps.len() + tap;
-                for run in runs.iter() {
-                    let plane = self.grid.plane(run.image, channel);
-                    let plane = &self.map[plane..plane + self.grid.height * self.grid.width];
-                    let to = (run.at / width * depth + row) * width + run.at % width;
-                    self.copy(s, plane, *run, offset, &mut out[to..to + run.len]);
-                }
+        let taps = self.taps.len();
+        for row in rows.clone() {
+            let (channel, offset) = if taps == 1 { (row, 0) } else { (row / taps, row % taps) };
+            let offset = self.taps[offset];
+            for run in runs {
+                let plane = self.grid.plane(run.image, channel);
+                let plane = &self.map[plane..plane + self.grid.height * self.grid.width];
+                let to = (run.at / width * depth + row - rows.start) * width + run.at % width;
+                self.copy(s, plane, *run, offset, &mut out[to..to + run.len]);
             }
         }
     }

@@ -17,7 +17,6 @@ pub(super) struct Lines {
     pub cols: usize,
     height: usize,
     width: usize,
-    before: [usize; 2],
     kernel: [usize; 2],
     stride: [usize; 2],
     /// Phases down and to the right: those that a tap of the kernel meets.
@@ -25,6 +24,32 @@ pub(super) struct Lines {
     phase_rows: usize,
     /// Columns of a phase: length of a row in every line.
     step: usize,
+    /// What of the plane each phase has, downwards and to the right.
+    row_parts: Vec<Part>,
+    col_parts: Vec<Part>,
+}
+
+/// The elements of a phase, along one axis, that are the plane's and not padding.
+#[derive(Clone, Copy)]
+struct Part {
+    /// The first of them in the phase.
+    first: usize,
+    /// The same in the plane.
+    at: usize,
+    count: usize,
+}
+
+impl Part {
+    /// Of each of `phases`, all of `length`, in a plane of `size` after `before` of padding.
+    fn of_phases(phases: usize, length: usize, stride: usize, before: usize, size: usize) -> Vec<Self> {
+        let part = |phase: usize| {
+            let first = before.saturating_sub(phase).div_ceil(stride);
+            let at = first * stride + phase - before;
+            let count = size.saturating_sub(at).div_ceil(stride).min(length.saturating_sub(first));
+            Self { first: first.min(length), at: at.min(size), count }
+        };
+        (0..phases).map(part).collect()
+    }
 }
 
 /// The taps of each phase: offsets, and places in the kernel.
@@ -36,17 +61,21 @@ pub(super) struct Phases {
 impl Lines {
     pub fn new(conv: &Convolution) -> Self {
         let ([rows, cols], kernel, stride) = (conv.output_size(), conv.kernel, conv.stride);
+        let phases = [stride[0].min(kernel[0]), stride[1].min(kernel[1])];
+        let (phase_rows, step) = (rows + (kernel[0] - 1) / stride[0], cols + (kernel[1] - 1) / stride[1]);
+        let [top, _, left, _] = conv.padding;
         Self {
             rows,
             cols,
             height: conv.height,
             width: conv.width,
-            before: [conv.padding[0], conv.padding[2]],
             kernel,
             stride,
-            phases: [stride[0].min(kernel[0]), stride[1].min(kernel[1])],
-            phase_rows: rows + (kernel[0] - 1) / stride[0],
-            step: cols + (kernel[1] - 1) / stride[1],
+            phases,
+            phase_rows,
+            step,
+            row_parts: Part::of_phases(phases[0], phase_rows, stride[0], top, conv.height),
+            col_parts: Part::of_phases(phases[1], step, stride[1], left, conv.width),
         }
     }
 
@@ -116,16 +145,6 @@ impl Lines {
         found
     }
 
-    /// Of `limit` elements along one axis (0: rows), those that phase `phase` has: its first element, the element there in
-    /// the plane, and how many.
-    fn part(&self, axis: usize, phase: usize, length: usize, limit: usize) -> (usize, usize, usize) {
-        let (before, stride) = (self.before[axis], self.stride[axis]);
-        let first = before.saturating_sub(phase).div_ceil(stride);
-        let at = first * stride + phase - before;
-        let count = if at < limit { (limit - at).div_ceil(stride) } else { 0 };
-        (first, at, count.min(length.saturating_sub(first)))
-    }
-
     /// Copies a plane into its phases, which hold zeros where padding is.
     pub fn fold<S: Simd>(&self, s: S, plane: &[f32], phases: &mut [f32]) {
         s.enter(Fold { lines: self, plane, phases });
@@ -191,21 +210,11 @@ impl Task for Fold<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { lines, plane, phases } = self;
-        let [down, right] = lines.stride;
-        for i in 0..lines.phases[0] {
-            let (row, y, rows) = lines.part(0, i, lines.phase_rows, lines.height);
-            for j in 0..lines.phases[1] {
-                let (col, x, cols) = lines.part(1, j, lines.step, lines.width);
-                let phase = &mut phases[(i * lines.phases[1] + j) * lines.phase()..][..lines.phase_len()];
-                for k in 0..if cols > 0 { rows } else { 0 } {
-                    let from = &plane[(y + k * down) * lines.width + x..(y + k * down + 1) * lines.width];
-                    let to = &mut phase[(row + k) * lines.step + col..][..cols];
-                    match right {
-                        1 => copy(s, &from[..cols], to),
-                        2 => to.iter_mut().zip(from.chunks(2)).for_each(|(to, from)| *to = from[0]),
-                        _ => to.iter_mut().zip(from.iter().step_by(right)).for_each(|(to, from)| *to = *from),
-                    }
-                }
+        for (i, part) in lines.row_parts.iter().enumerate() {
+            for k in 0..part.count {
+                let from = &plane[(part.at + k * lines.stride[0]) * lines.width..][..lines.width];
+                let row = (i * lines.phases[1]) * lines.phase() + (part.first + k) * lines.step;
+                lines.take_apart(s, from, &mut phases[row..]);
             }
         }
     }
@@ -223,36 +232,95 @@ impl Task for Unfold<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { lines, plane, phases } = self;
-        let [down, right] = lines.stride;
         if !lines.covered() {
             plane.fill(0.0);
         }
-        for i in 0..lines.phases[0] {
-            let (row, y, rows) = lines.part(0, i, lines.phase_rows, lines.height);
-            for j in 0..lines.phases[1] {
-                let (col, x, cols) = lines.part(1, j, lines.step, lines.width);
-                let phase = &phases[(i * lines.phases[1] + j) * lines.phase()..][..lines.phase_len()];
-                for k in 0..if cols > 0 { rows } else { 0 } {
-                    let from = &phase[(row + k) * lines.step + col..][..cols];
-                    let to = &mut plane[(y + k * down) * lines.width + x..(y + k * down + 1) * lines.width];
-                    match right {
-                        1 => copy(s, from, to),
-                        2 => to.chunks_mut(2).zip(from).for_each(|(to, from)| to[0] = *from),
-                        _ => to.iter_mut().step_by(right).zip(from).for_each(|(to, from)| *to = *from),
-                    }
-                }
+        for (i, part) in lines.row_parts.iter().enumerate() {
+            for k in 0..part.count {
+                let to = &mut plane[(part.at + k * lines.stride[0]) * lines.width..][..lines.width];
+                let row = (i * lines.phases[1]) * lines.phase() + (part.first + k) * lines.step;
+                lines.put_together(s, &phases[row..], to);
             }
         }
     }
 }
 
 impl Lines {
+    /// With a stride of 2, the column phases that have the plane's columns 0 and 1.
+    #[inline(always)]
+    fn even_and_odd(&self) -> Option<[(usize, Part); 2]> {
+        let [a, b] = self.col_parts[..] else { return None };
+        match (self.stride[1], a.at, b.at) {
+            (2, 0, 1) => Some([(a.first, a), (self.phase() + b.first, b)]),
+            (2, 1, 0) => Some([(self.phase() + b.first, b), (a.first, a)]),
+            _ => None,
+        }
+    }
+
+    /// Copies a row of the plane into its row of each column phase; `to` starts with the first.
+    #[inline(always)]
+    fn take_apart<S: Simd>(&self, s: S, from: &[f32], to: &mut [f32]) {
+        let mut done = 0;
+        if let Some([(even, a), (odd, b)]) = self.even_and_odd() {
+            let pairs = a.count.min(b.count);
+            assert!(2 * pairs <= from.len() && even.max(odd) + pairs <= to.len());
+            while done + S::LANES <= pairs {
+                // SAFETY: pairs of the row, and as many elements in each phase (asserted).
+                unsafe {
+                    let from = from.as_ptr().add(2 * done);
+                    let (a, b) = s.even_odd(s.load(from), s.load(from.add(S::LANES)));
+                    s.store(to.as_mut_ptr().add(even + done), a);
+                    s.store(to.as_mut_ptr().add(odd + done), b);
+                }
+                done += S::LANES;
+            }
+        }
+        for (j, part) in self.col_parts.iter().enumerate() {
+            let to = &mut to[j * self.phase() + part.first..][..part.count];
+            if self.stride[1] == 1 {
+                copy(s, &from[part.at..part.at + part.count], to);
+            } else {
+                for (i, to) in to.iter_mut().enumerate().skip(done) {
+                    *to = from[part.at + i * self.stride[1]];
+                }
+            }
+        }
+    }
+
+    /// The reverse.
+    #[inline(always)]
+    fn put_together<S: Simd>(&self, s: S, from: &[f32], to: &mut [f32]) {
+        let mut done = 0;
+        if let Some([(even, a), (odd, b)]) = self.even_and_odd() {
+            let pairs = a.count.min(b.count);
+            assert!(2 * pairs <= to.len() && even.max(odd) + pairs <= from.len());
+            while done + S::LANES <= pairs {
+                // SAFETY: as in `take_apart`.
+                unsafe {
+                    let a = s.load(from.as_ptr().add(even + done));
+                    let (a, b) = s.interleave(a, s.load(from.as_ptr().add(odd + done)));
+                    let to = to.as_mut_ptr().add(2 * done);
+                    s.store(to, a);
+                    s.store(to.add(S::LANES), b);
+                }
+                done += S::LANES;
+            }
+        }
+        for (j, part) in self.col_parts.iter().enumerate() {
+            let from = &from[j * self.phase() + part.first..][..part.count];
+            if self.stride[1] == 1 {
+                copy(s, from, &mut to[part.at..part.at + part.count]);
+            } else {
+                for (i, from) in from.iter().enumerate().skip(done) {
+                    to[part.at + i * self.stride[1]] = *from;
+                }
+            }
+        }
+    }
+
     /// Whether every element of the plane is in a phase.
     fn covered(&self) -> bool {
-        let all = |axis: usize, length: usize, limit: usize| {
-            (0..self.phases[axis]).map(|phase| self.part(axis, phase, length, limit).2).sum::<usize>()
-                == limit
-        };
-        all(0, self.phase_rows, self.height) && all(1, self.step, self.width)
+        let count = |parts: &[Part]| parts.iter().map(|part| part.count).sum::<usize>();
+        count(&self.row_parts) == self.height && count(&self.col_parts) == self.width
     }
 }
