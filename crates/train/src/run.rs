@@ -19,7 +19,7 @@ use crate::evaluate::Evaluation;
 use crate::record::{Files, Recorder, Sums};
 use crate::snapshot::{Restored, Snapshot};
 use crate::trainer::{At, Measured, Stretch, Trainer};
-use crate::{Average, Images, Optimizer, OptimizerOptions, Place, Rule, TrainError, start};
+use crate::{Average, Images, Optimizer, OptimizerOptions, Place, Rule, TrainError, agree, start, sync_norm};
 
 /// File names of the weights that a run leaves.
 pub const LAST: &str = "last.safetensors";
@@ -77,6 +77,7 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
     let spec = start::spec(&recipe, images.classes(), init.as_ref())?;
     let loader = images.training(&recipe, &*place.ranks)?;
     let measuring = images.measuring(&recipe, &*place.ranks)?;
+    agree::alike(&recipe, &images, &*place.ranks)?;
 
     let run = match place.ranks.leads() {
         true => Some(open(&folder, resume, &recipe, &environment)?),
@@ -88,7 +89,8 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
     let device = place.device.clone().autodiff();
     let device =
         if recipe.training.gradient_checkpointing { device.gradient_checkpointing() } else { device };
-    let (network, optimizer, average) = begin(&recipe, &spec, init, found, &device, &place.device)?;
+    let _synchronised = sync_norm::begin(&recipe, &place.ranks, &device)?;
+    let (network, optimizer, average) = begin(&recipe, &spec, init, found, &device, place)?;
 
     let steps_per_epoch = (loader.batches() / recipe.training.accumulate) as u64;
     let schedule = Schedule::new(&recipe, steps_per_epoch);
@@ -151,13 +153,8 @@ fn checkpoint(
         Some(run) => run.newest()?,
         None => None,
     };
-    if place.ranks.world() == 1 {
-        return Ok(found.map(|newest| {
-            for damaged in &newest.damaged {
-                eprintln!("note: {}", damaged.reason);
-            }
-            newest.checkpoint
-        }));
+    for damaged in found.iter().flat_map(|newest| &newest.damaged) {
+        eprintln!("note: {}", damaged.reason);
     }
     // The step and one; 0 for none.
     let mut step = [found.as_ref().map_or(0.0, |newest| newest.checkpoint.state.step as f64 + 1.0)];
@@ -180,11 +177,12 @@ fn begin(
     init: Option<Weights>,
     found: Option<Checkpoint>,
     device: &Device,
-    plain: &Device,
+    place: &Place,
 ) -> Result<(Network, Optimizer, Option<Average>), TrainError> {
     let options = options(recipe);
     let Some(checkpoint) = found else {
         let network = start::network(recipe, spec, init, device)?;
+        let network = agree::weights(network, recipe, device, &*place.ranks)?;
         let optimizer = Optimizer::new(&options, &network);
         let average = recipe.average.map(|_| Average::new(&network));
         return Ok((network, optimizer, average));
@@ -194,8 +192,8 @@ fn begin(
     let Restored { network, average, optimizer: memory } = snapshot.restore(spec, device)?;
     let network = start::freeze(network.materialize(), recipe);
     let mut optimizer = Optimizer::new(&options, &network);
-    optimizer.restore(memory, plain);
-    let average = recipe.average.map(|_| Average::restore(&network, average, plain));
+    optimizer.restore(memory, &place.device);
+    let average = recipe.average.map(|_| Average::restore(&network, average, &place.device));
     Ok((network, optimizer, average))
 }
 
@@ -239,6 +237,7 @@ impl Running<'_> {
             if stretch == Stretch::Stopped {
                 return self.stopped();
             }
+            self.trainer.agree()?;
             let epoch = self.trainer.at.position.epoch;
             let ends = epoch + 1 == recipe.training.epochs;
             let due = |every: u64| ends || (epoch + 1).is_multiple_of(every.max(1));
@@ -321,6 +320,7 @@ fn keep(
     best: &[Best],
 ) -> Result<(), TrainError> {
     let written = trainer.recorder.written()?;
+    trainer.agree()?;
     let Some(run) = run else { return Ok(()) };
     let Snapshot { tensors, scalars } =
         Snapshot::take(trainer.network(), &trainer.optimizer, trainer.average.as_ref())?;

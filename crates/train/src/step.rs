@@ -12,9 +12,9 @@ use crate::loss::soft_cross_entropy;
 pub struct Example {
     /// Normalised and mixed images, `[batch, channels, height, width]`, on the device that differentiates.
     pub images: Tensor<4>,
-    /// What to say, `[batch, classes]`; rows sum to 1.
+    /// What to say, `[batch, classes]`; rows sum to 1, and to 0 where an image does not count.
     pub targets: Tensor<2>,
-    /// The classes themselves, `[batch]`: for counting hits.
+    /// The classes themselves, `[batch]`, -1 where an image does not count: for counting hits.
     pub labels: Tensor<1, Int>,
 }
 
@@ -27,10 +27,20 @@ impl Example {
         device: &Device,
         on: NormalizeOn,
     ) -> Self {
+        let images = batch.images(normalization, device, on);
+        let targets = batch.soft_targets_on(classes, smoothing as f32, device);
+        let labels = batch.targets(device);
+        let count = batch.valid().len();
+        if batch.valid_count() == count {
+            return Self { images, targets, labels };
+        }
+        // What could not be read is there as a copy of another image, which is not to be learned twice.
+        let weights = batch.weights(device);
+        let uncounted = weights.clone().equal_elem(0.0);
         Self {
-            images: batch.images(normalization, device, on),
-            targets: batch.soft_targets_on(classes, smoothing as f32, device),
-            labels: batch.targets(device),
+            images,
+            targets: targets * weights.reshape([count, 1]),
+            labels: labels.mask_fill(uncounted, -1),
         }
     }
 }
@@ -38,7 +48,7 @@ impl Example {
 /// What came of it; everything is still on the device.
 #[derive(Debug)]
 pub struct Pass {
-    /// Sum over the images of `weight` times their mean loss, `[1]`.
+    /// `share` times the mean of the images' losses, where an image that does not count has none, `[1]`.
     pub loss: Tensor<1>,
     /// How many images had the highest logit on their class, `[1]`.
     pub hits: Tensor<1>,
