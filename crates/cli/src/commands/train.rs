@@ -33,18 +33,17 @@ pub fn run(args: &TrainArgs) -> Outcome {
     if args.list {
         return list();
     }
+    let (ranks, _session) = ranks()?;
+    // From here on an error of one rank is the end of all: the others would wait for it.
+    work(args, Arc::clone(&ranks)).inspect_err(|error| end_all(error, &*ranks))
+}
+
+fn work(args: &TrainArgs, ranks: Arc<dyn Ranks>) -> Outcome {
     let recipe = recipe(args)?;
     let folder = match &args.out {
         Some(out) => out.clone(),
         None => Path::new("runs").join(&recipe.name),
     };
-    let (ranks, _session) = ranks()?;
-    // From here on an error of one rank is the end of all: the others would wait for it.
-    let done = work(args, recipe, folder, Arc::clone(&ranks));
-    done.inspect_err(|error| end_all(error, &*ranks))
-}
-
-fn work(args: &TrainArgs, recipe: Recipe, folder: PathBuf, ranks: Arc<dyn Ranks>) -> Outcome {
     interrupt::listen();
     let name: DeviceName = args.device.parse()?;
     let device = efficientnet_backend::open(name, &args.device)?;
@@ -135,7 +134,7 @@ fn end_all(error: &CliError, ranks: &dyn Ranks) {
     }
     // Where all fail alike, the first one's sentence is enough: it ends the others before they come to theirs.
     if !ranks.leads() {
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        std::thread::sleep(std::time::Duration::from_secs(2));
     }
     eprintln!("error: rank {}: {sentence}", ranks.rank());
     efficientnet_train::mpi::abort(status.into());

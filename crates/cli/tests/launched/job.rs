@@ -19,6 +19,18 @@ pub const BOUND: Duration = Duration::from_secs(20);
 
 /// `efficientnet train WORDS --out OUT`, on `ranks` processes; on 1 without a launcher.
 pub fn start(ranks: usize, words: &[&str], out: &Path) -> Job {
+    start_by(|_| {}, ranks, words, out)
+}
+
+/// As [`start`], with a launcher that waits three seconds between asking its ranks to stop and killing them, and not one.
+pub fn start_patiently(ranks: usize, words: &[&str], out: &Path) -> Job {
+    let patient = |command: &mut Command| {
+        command.env("OMPI_MCA_odls_base_sigkill_timeout", "3");
+    };
+    start_by(patient, ranks, words, out)
+}
+
+fn start_by(change: impl Fn(&mut Command), ranks: usize, words: &[&str], out: &Path) -> Job {
     let mut command = match ranks {
         1 => Command::new(BINARY),
         _ => mpirun(ranks),
@@ -26,6 +38,7 @@ pub fn start(ranks: usize, words: &[&str], out: &Path) -> Job {
     command.arg("train").args(words).arg("--out").arg(out);
     // With more threads, sums of floating point numbers may come out in another order.
     command.env("RAYON_NUM_THREADS", "1");
+    change(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Job { child: Some(command.spawn().unwrap()), out: out.to_path_buf() }
 }
@@ -33,8 +46,6 @@ pub fn start(ranks: usize, words: &[&str], out: &Path) -> Job {
 fn mpirun(ranks: usize) -> Command {
     let mut command = Command::new("mpirun");
     command.args(["--oversubscribe", "--bind-to", "none"]);
-    // The launcher gives its ranks this long to stop when it is told to.
-    command.args(["--mca", "odls_base_sigkill_timeout", "30"]);
     command.args(["-n", &ranks.to_string(), BINARY]);
     // In a container the tests may be root's, and may not look into another process' memory.
     command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
