@@ -127,6 +127,17 @@ pub enum TrainError {
     /// A device gave no values.
     #[error("the device cannot give its values back ({0}); use fewer images in a batch")]
     Device(String),
+    /// Processes that do not find each other.
+    #[error(
+        "{started} processes were started together, and this one finds {found}; start them with this MPI's `mpirun`, or with \
+         `srun --mpi=pmix`"
+    )]
+    Launcher {
+        /// What the launcher says.
+        started: usize,
+        /// What MPI says.
+        found: usize,
+    },
     /// The other processes are gone.
     #[error("the other ranks cannot be reached ({0}); start again with --resume")]
     Ranks(String),

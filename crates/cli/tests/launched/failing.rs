@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use super::bitmaps;
-use super::job::{BOUND, Job, RECIPE, journal, results, said, signal, start, start_patiently, succeed};
+use super::job::{
+    BOUND, Job, RECIPE, journal, results, said, signal, start, start_patiently, start_strangers, succeed,
+};
 
 /// Long enough to be interrupted in.
 const LONG: [&str; 3] = [RECIPE, "--set", "training.epochs=12"];
@@ -50,9 +52,9 @@ fn a_rank_that_is_killed_ends_the_others_and_the_run_goes_on_from_its_checkpoint
     }
 }
 
-/// Stops a run of two ranks by what `ask` does, and holds what comes of it to a run that nobody stopped.
-fn stopped(whole: &Path, out: &Path, ask: impl Fn(&Job)) {
-    let mut job = start_patiently(2, &SYNCHRONISED, out);
+/// Stops a run of two ranks by what `ask` does: the checkpoint is of the step that it says it stopped at.
+fn stop(words: &[&str], out: &Path, ask: impl Fn(&Job)) {
+    let mut job = start_patiently(2, words, out);
     job.wait_for_checkpoint();
     ask(&job);
     let output = job.end(BOUND);
@@ -63,8 +65,6 @@ fn stopped(whole: &Path, out: &Path, ask: impl Fn(&Job)) {
     let newest = fs::read_dir(out.join("checkpoints")).unwrap().map(|entry| entry.unwrap().file_name());
     let newest = newest.max().unwrap().into_string().unwrap();
     assert!(newest.contains(&format!("{step}.")), "{newest} at step {step}: {said}");
-    succeed(2, &["--resume"], out);
-    assert!(results(out) == results(whole));
 }
 
 #[test]
@@ -72,13 +72,25 @@ fn ctrl_c_on_any_rank_stops_all_at_the_same_step() {
     let dir = tempfile::tempdir().unwrap();
     let whole = dir.path().join("whole");
     succeed(2, &SYNCHRONISED, &whole);
-    stopped(&whole, &dir.path().join("one"), |job| signal("INT", job.rank(1)));
-    // As a terminal does it: the launcher hears it, too, and passes it on as a SIGTERM.
-    stopped(&whole, &dir.path().join("all"), |job| {
+    let resumed = |name: &str, ask: &dyn Fn(&Job)| {
+        let out = dir.path().join(name);
+        stop(&SYNCHRONISED, &out, ask);
+        succeed(2, &["--resume"], &out);
+        assert!(results(&out) == results(&whole), "{name}");
+    };
+    resumed("one", &|job| signal("INT", job.rank(1)));
+    resumed("all", &|job| {
         let processes = [job.rank(0), job.rank(1), job.launcher()];
         processes.into_iter().for_each(|process| signal("INT", process));
     });
-    stopped(&whole, &dir.path().join("launcher"), |job| signal("INT", job.launcher()));
+}
+
+/// As a terminal does it. The launcher takes its time before it passes it on, so the run has to be one that lasts.
+#[test]
+fn ctrl_c_on_the_launcher_leaves_a_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = [RECIPE, "--set", "training.epochs=10000"];
+    stop(&words, &dir.path().join("run"), |job| signal("INT", job.launcher()));
 }
 
 #[test]
@@ -106,6 +118,16 @@ fn what_only_the_first_rank_notices_ends_all() {
     fs::write(full.join("checkpoints"), b"no folder").unwrap();
     let output = job.end(BOUND);
     assert!(!output.status.success() && sentences(&said(&output)).len() == 1, "{}", said(&output));
+}
+
+/// Each would begin a run of its own in the same folder.
+#[test]
+fn processes_that_do_not_find_each_other_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = start_strangers(2, &[RECIPE], &dir.path().join("run")).end(BOUND);
+    let said = said(&output);
+    assert!(!output.status.success() && sentences(&said).len() == 1, "{said}");
+    assert!(said.contains("2 processes were started together, and this one finds 1"), "{said}");
 }
 
 #[test]
