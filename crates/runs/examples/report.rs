@@ -114,7 +114,7 @@ fn mistakes() -> Vec<Mistake> {
     (0..12)
         .map(|place| {
             let label = place % TRASH.len();
-            let name = format!("{0}/{0}{1}.jpg", TRASH[label], 10 + place / TRASH.len() * 90);
+            let name = format!("{0}/{0}{1}.jpg", TRASH[label], [11, 101][place / TRASH.len()]);
             Mistake {
                 picture: picture(&name),
                 name,

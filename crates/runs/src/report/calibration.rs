@@ -55,9 +55,6 @@ fn diagram(calibration: &Calibration) -> String {
         let (Some(accuracy), Some(confidence)) = (bin.accuracy, bin.confidence) else { continue };
         let (left, right) = edges(place);
         plot.bar("fill train", (left, height(accuracy)), (right, height(0.0)));
-        // What is missing between the bar and what the network said, or is too much.
-        let (above, below) = (accuracy.max(confidence), accuracy.min(confidence));
-        plot.bar("distance", (left, height(above)), (right, height(below)));
         plot.line("said", (left, height(confidence)), (right, height(confidence)));
         spoken.push_str(&format!(" Said {}, right {}.", percent(confidence), percent(accuracy)));
     }
@@ -105,6 +102,11 @@ fn edges(place: usize) -> (f64, f64) {
     (place as f64 * width + GAP, (place + 1) as f64 * width - GAP)
 }
 
+/// `+3.8` or `−6.3` points of a hundred.
+fn signed(share: f64) -> String {
+    format!("{:+.1}", share * 100.0).replace('-', "−")
+}
+
 fn table(calibration: &Calibration) -> String {
     let bins = calibration.bins.iter().enumerate();
     let rows: String = bins
@@ -113,13 +115,13 @@ fn table(calibration: &Calibration) -> String {
             let edge = |place: usize| place as f64 / BINS as f64 * 100.0;
             Some(format!(
                 "<tr><th scope=\"row\">{:.0} to {:.0}\u{a0}%</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td \
-                 class=\"n\">{}</td><td class=\"n\">{:+.1}</td></tr>\n",
+                 class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
                 edge(place),
                 edge(place + 1),
                 whole(bin.images),
                 percent(confidence),
                 percent(accuracy),
-                (confidence - accuracy) * 100.0
+                signed(confidence - accuracy)
             ))
         })
         .collect();

@@ -112,7 +112,8 @@ impl Chart<'_> {
     fn spoken(&self, series: &[Series]) -> String {
         let mut text = format!("{} over {}.", self.title, self.unit);
         for line in series {
-            if let (Some(name), Some((_, last))) = (&line.name, line.points.last()) {
+            let last = line.points.iter().rfind(|(_, y)| y.is_finite());
+            if let (Some(name), Some((_, last))) = (&line.name, last) {
                 let _ = write!(text, " {name} ends at {last:.4}{}.", self.suffix);
             }
         }

@@ -11,23 +11,31 @@ use crate::scores::Tally;
 const DRAWN: usize = 100;
 /// Classes up to which the cells have their numbers.
 const NUMBERED: usize = 20;
-/// Classes up to which the matrix says it all and needs no list beside it.
-const SMALL: usize = 12;
-/// Pairs in the list.
+/// Classes up to which the names above are slanted; more are too near to each other and stand upright.
+const SLANTED: usize = 50;
+/// Classes up to which the list has its place beside the matrix.
+const SMALL: usize = 8;
+/// Pairs in the list beside a matrix.
+const FEW: usize = 10;
+/// Pairs in a list below.
 const PAIRS: usize = 20;
 /// Letters of a class name along the matrix.
 const LETTERS: usize = 20;
 
-/// The matrix where it can be read, and the pairs that are confused most often.
+/// The matrix where it can be read, and the pairs that are confused most often; empty where there is nothing to confuse.
 pub fn confusion(report: &Report<'_>, tally: &Tally) -> String {
-    let mut html = String::new();
-    if (2..=DRAWN).contains(&tally.classes()) {
-        html.push_str(&matrix(report, tally));
+    match tally.classes() {
+        _ if tally.images() == 0 => String::new(),
+        0..=1 => String::new(),
+        2..=SMALL => {
+            let (matrix, pairs) = (matrix(report, tally), pairs(report, tally, FEW));
+            format!("{}<div class=\"beside\">\n{matrix}<div>{pairs}</div></div>\n", explanation())
+        }
+        _ if tally.classes() <= DRAWN => {
+            format!("{}{}{}", explanation(), matrix(report, tally), pairs(report, tally, PAIRS))
+        }
+        _ => pairs(report, tally, PAIRS),
     }
-    if tally.classes() > SMALL {
-        html.push_str(&pairs(report, tally));
-    }
-    html
 }
 
 /// Sizes of a matrix, in pixels.
@@ -47,7 +55,7 @@ impl Layout {
             ..=6 => (72.0, 14.0),
             7..=10 => (58.0, 13.5),
             11..=NUMBERED => (38.0, 13.0),
-            21..=50 => (17.0, 12.0),
+            21..=SLANTED => (17.0, 11.0),
             _ => (9.2, 9.0),
         };
         let names: Vec<String> = (0..classes).map(|class| shortened(&report.class(class), LETTERS)).collect();
@@ -61,9 +69,23 @@ impl Layout {
         self.margin - 12.0 < self.cell - 6.0
     }
 
+    /// How far the names above are turned, in degrees.
+    fn turn(&self) -> f64 {
+        match self.classes {
+            _ if self.level() => 0.0,
+            ..=SLANTED => 45.0,
+            _ => 90.0,
+        }
+    }
+
     /// The height of the names above.
     fn above(&self) -> f64 {
-        if self.level() { self.letters + 14.0 } else { self.margin * 0.72 + 10.0 }
+        self.margin * self.turn().to_radians().sin() + if self.level() { self.letters + 14.0 } else { 10.0 }
+    }
+
+    /// How far the last name above reaches beyond its column.
+    fn beyond(&self) -> f64 {
+        if self.level() { 0.0 } else { self.margin * self.turn().to_radians().cos() }
     }
 
     fn side(&self) -> f64 {
@@ -90,7 +112,7 @@ impl Layout {
             let turned = if self.level() {
                 r#"text-anchor="middle""#.to_string()
             } else {
-                format!(r#"transform="rotate(-45 {x:.1} {y:.1})" dy="{:.1}""#, size * 0.25)
+                format!(r#"transform="rotate(-{} {x:.1} {y:.1})" dy="{:.1}""#, self.turn(), size * 0.3)
             };
             let _ = write!(
                 svg,
@@ -137,18 +159,19 @@ fn matrix(report: &Report<'_>, tally: &Tally) -> String {
             );
         }
     }
-    // A slanted name above the last column reaches beyond the cells.
-    let (width, height) = (layout.margin + side + layout.margin * 0.72, layout.above() + side + 2.0);
+    let (width, height) = (layout.margin + side + layout.beyond(), layout.above() + side + 2.0);
     format!(
-        "<p>A row is a class, a column what its images were taken for: {} right, {} wrong, as a share of the row.</p>\n\
-         <div class=\"wide\"><svg class=\"matrix\" role=\"img\" aria-label=\"{}\" width=\"{width:.0}\" \
-         height=\"{height:.0}\">{svg}</svg></div>\n",
+        "<div class=\"wide\"><svg class=\"matrix\" role=\"img\" aria-label=\"Confusion matrix of {} classes; the table of \
+         classes has its numbers.\" width=\"{width:.0}\" height=\"{height:.0}\">{svg}</svg></div>\n",
+        tally.classes()
+    )
+}
+
+fn explanation() -> String {
+    format!(
+        "<p>A row is a class, a column what its images were taken for: {} right, {} wrong, as a share of the row.</p>\n",
         legend("right"),
-        legend("wrong"),
-        escape(&format!(
-            "Confusion matrix of {} classes; the table of classes has its numbers.",
-            tally.classes()
-        ))
+        legend("wrong")
     )
 }
 
@@ -171,14 +194,14 @@ fn legend(kind: &str) -> String {
 }
 
 /// The pairs that are confused most often.
-fn pairs(report: &Report<'_>, tally: &Tally) -> String {
+fn pairs(report: &Report<'_>, tally: &Tally, most: usize) -> String {
     let all = tally.confusions();
     if all.is_empty() {
         return String::new();
     }
     let rows: String = all
         .iter()
-        .take(PAIRS)
+        .take(most)
         .map(|pair| {
             format!(
                 "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
@@ -189,11 +212,11 @@ fn pairs(report: &Report<'_>, tally: &Tally) -> String {
             )
         })
         .collect();
-    let shown = all.len().min(PAIRS);
+    let shown = all.len().min(most);
     let different = counted(all.len() as u64, "pair of classes is", "pairs of classes are");
     format!(
-        "<p>{different} confused at least once; {} here.</p>\n\
-         <div class=\"wide\"><table class=\"data\"><thead><tr><th scope=\"col\">class</th><th scope=\"col\">taken for</th>\
+        "<p class=\"soft\">{different} confused at least once; {} here.</p>\n\
+         <div class=\"wide\"><table class=\"data few\"><thead><tr><th scope=\"col\">class</th><th scope=\"col\">taken for</th>\
          <th scope=\"col\" class=\"n\">images</th><th scope=\"col\" class=\"n\">of the class</th></tr></thead>\n\
          <tbody>{rows}</tbody></table></div>\n",
         if shown == all.len() {

@@ -26,7 +26,7 @@ pub fn curves(journal: &[Entry]) -> String {
         })
         .collect();
     let charts: String = [loss(&steps, &epochs), top1(&epochs), rate(&steps)].into_iter().flatten().collect();
-    if charts.is_empty() { charts } else { format!("<div class=\"charts\">\n{charts}</div>") }
+    if charts.is_empty() { charts } else { format!("<div class=\"charts curves\">\n{charts}</div>") }
 }
 
 type Points = Vec<(f64, f64)>;
@@ -61,7 +61,7 @@ fn loss(steps: &[&Step], epochs: &[&Epoch]) -> Option<String> {
     let chart = Chart {
         title: "Loss",
         unit: "steps",
-        x: Scale::exact(first, last, 5).whole(),
+        x: Scale::exact(first, last, 6).whole(),
         y: Scale::rounded(if low < high * 0.4 { 0.0 } else { low }, high, 4),
         suffix: "",
     };
@@ -71,8 +71,8 @@ fn loss(steps: &[&Step], epochs: &[&Epoch]) -> Option<String> {
     let series = vec![
         faint,
         smooth,
-        named("averaged", "averaged", averaged),
         named("validation", "validation", validation),
+        named("averaged weights", "averaged", averaged),
     ];
     Some(chart.draw(&filled(series)))
 }
@@ -81,8 +81,8 @@ fn top1(epochs: &[&Epoch]) -> Option<String> {
     let percent = |scores: &Scores| f64::from(scores.top1) * 100.0;
     let series = filled(vec![
         named("training", "train", evaluated(epochs, |epoch| Some(epoch.train), percent, false)),
-        named("averaged", "averaged", evaluated(epochs, |epoch| epoch.averaged, percent, false)),
         named("validation", "validation", evaluated(epochs, |epoch| epoch.validation, percent, false)),
+        named("averaged weights", "averaged", evaluated(epochs, |epoch| epoch.averaged, percent, false)),
     ]);
     let points = || series.iter().flat_map(|line| &line.points);
     let (first, last) = extent(points().map(|point| point.0))?;
@@ -104,7 +104,7 @@ fn rate(steps: &[&Step]) -> Option<String> {
     let chart = Chart {
         title: "Learning rate",
         unit: "steps",
-        x: Scale::exact(first - 1.0, last, 5).whole(),
+        x: Scale::exact(first - 1.0, last, 6).whole(),
         y: Scale::rounded(0.0, high, 4),
         suffix: "",
     };

