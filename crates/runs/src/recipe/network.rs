@@ -1,0 +1,38 @@
+//! The network that `[model]` describes, as plain data.
+
+use efficientnet_arch::{ArchError, ArchSpec, BatchNorm, Coefficients};
+
+use super::Model;
+
+impl Model {
+    /// The network at `resolution` pixels, with the published number of classes ([`ArchSpec::with_classes`] gives it
+    /// another).
+    ///
+    /// # Errors
+    /// [`ArchError`] where the name is unknown or a coefficient is one that no network can be built with.
+    pub fn spec(&self, resolution: usize) -> Result<ArchSpec, ArchError> {
+        let named = ArchSpec::named(&self.name)?;
+        let mut baseline = named.baseline;
+        baseline.drop_path = self.drop_path.unwrap_or(baseline.drop_path);
+        baseline.batch_norm = BatchNorm {
+            epsilon: self.bn_epsilon.unwrap_or(baseline.batch_norm.epsilon),
+            momentum: self.bn_momentum.unwrap_or(baseline.batch_norm.momentum),
+        };
+        let coefficients = Coefficients {
+            width: self.width.unwrap_or(named.coefficients.width),
+            depth: self.depth.unwrap_or(named.coefficients.depth),
+            resolution,
+        };
+        let is_published = coefficients.width == named.coefficients.width
+            && coefficients.depth == named.coefficients.depth
+            && self.blocks.is_none();
+        if let Some(blocks) = &self.blocks {
+            baseline.rows = blocks.clone();
+        }
+        let spec = baseline.scaled(coefficients, self.dropout.unwrap_or(named.dropout))?.checked()?;
+        // Networks that can be written down but not counted cannot be trained either.
+        spec.totals()?;
+        let name = if is_published { named.name } else { format!("{} (its own)", named.name) };
+        Ok(ArchSpec { name, ..spec })
+    }
+}
