@@ -3,8 +3,10 @@
 mod average;
 mod error;
 mod evaluate;
+mod finish;
 mod gradients;
 mod images;
+pub mod linear;
 mod loss;
 #[cfg(feature = "mpi")]
 pub mod mpi;
