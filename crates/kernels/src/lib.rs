@@ -21,6 +21,7 @@ mod shape;
 mod simd;
 mod steps;
 mod team;
+pub mod training;
 
 pub use builder::{Options, PlanBuilder};
 pub use error::PlanError;

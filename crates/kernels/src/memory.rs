@@ -210,6 +210,19 @@ impl<'a> Arena<'a> {
         unsafe { std::slice::from_raw_parts(self.start.add(range.start), range.len()) }
     }
 
+    /// The address of the range's first number, for who writes only some of the range.
+    ///
+    /// # Panics
+    /// If the range is not inside.
+    ///
+    /// # Safety
+    /// While the address is used, nobody else reads or writes those numbers of the range that its user touches.
+    pub unsafe fn start_of(self, range: Range<usize>) -> *mut f32 {
+        assert!(range.start <= range.end && range.end <= self.len, "a part lies inside the arena");
+        // SAFETY: inside (asserted).
+        unsafe { self.start.add(range.start) }
+    }
+
     /// # Panics
     /// If the range is not inside.
     ///

@@ -44,6 +44,36 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `LANES` f32 can be written from here on.
     unsafe fn store(self, to: *mut f32, value: Self::V);
+    /// The first `count` lanes; zero in the others.
+    ///
+    /// # Safety
+    /// `count` f32, at most `LANES`, can be read from here on.
+    unsafe fn load_first(self, from: *const f32, count: usize) -> Self::V;
+    /// # Safety
+    /// `count` f32, at most `LANES`, can be written from here on.
+    unsafe fn store_first(self, to: *mut f32, count: usize, value: Self::V);
+    /// The sum of the lanes, always in the same order.
+    fn sum(self, value: Self::V) -> f32;
+    /// `value` in the lanes in which a > b, zero in the others.
+    fn where_greater(self, a: Self::V, b: Self::V, value: Self::V) -> Self::V;
+    /// Reads `LANES` vectors `from_step` apart and writes them as columns: as `LANES` vectors `to_step` apart, in order, so
+    /// that steps smaller than a vector leave of each what the next does not cover.
+    ///
+    /// # Safety
+    /// They can be read, and be written.
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
+        for column in 0..Self::LANES {
+            for row in 0..Self::LANES {
+                // SAFETY: the caller's promise.
+                unsafe { *to.add(column * to_step + row) = *from.add(row * from_step + column) };
+            }
+        }
+    }
+    /// Two vectors that follow each other in memory as those of even and of odd places.
+    fn even_odd(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
+    /// The reverse of [`Self::even_odd`].
+    fn interleave(self, even: Self::V, odd: Self::V) -> (Self::V, Self::V);
     /// a + b
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// a - b
@@ -54,6 +84,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// a / b to about 1e-7, for a positive and finite b.
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a / b, rounded once, for all numbers.
+    fn quotient(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The square root, rounded once.
+    fn sqrt(self, a: Self::V) -> Self::V;
     /// The larger; `b` if either is no number.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// The smaller; `b` if either is no number.
@@ -61,6 +95,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Brings the cache line at this address into the second cache, where the instruction set can.
     #[inline(always)]
     fn prefetch(self, _: &f32) {}
+    /// Brings the cache line at this address into the first cache, where the instruction set can. Any address will do.
+    #[inline(always)]
+    fn prefetch_near(self, _: *const f32) {}
     /// 1 + exp(-x), x within [`math::LIMIT`] of 0.
     #[inline(always)]
     fn one_plus_exp_neg(self, x: Self::V) -> Self::V {

@@ -2,18 +2,16 @@
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig};
 use burn::tensor::{Device, Tensor, activation};
 use efficientnet_arch::{Activation, ArchSpec, Block as BlockSpec, Residual, SqueezeExcite as SqueezeSpec};
+use efficientnet_ops as ops;
 
 use crate::init;
-use crate::layers::{ConvUnit, StochasticDepth, activate};
+use crate::layers::{ConvUnit, StochasticDepth, activate, convolve};
 
 /// Squeeze-and-excitation (Hu et al., CVPR 2018): `x * sigmoid(expand(act(reduce(mean(x)))))`.
 #[derive(Module, Debug)]
 pub struct SqueezeExcite {
-    // Not `mean`: a pooling to 1x1 is a fast path of the GPU backends and can be exported.
-    pool: AdaptiveAvgPool2d,
     /// 1x1 with bias, `[squeezed, channels, 1, 1]`.
     pub reduce: Conv2d,
     /// 1x1 with bias, `[channels, squeezed, 1, 1]`.
@@ -25,7 +23,6 @@ pub struct SqueezeExcite {
 impl SqueezeExcite {
     fn new(se: &SqueezeSpec, act: Activation, device: &Device) -> Self {
         Self {
-            pool: AdaptiveAvgPool2dConfig::new([1, 1]).init(),
             reduce: init::biased_conv(se.channels, se.squeezed, device),
             expand: init::biased_conv(se.squeezed, se.channels, device),
             act,
@@ -35,9 +32,9 @@ impl SqueezeExcite {
     /// # Shapes
     /// - input and output: `[batch, channels, height, width]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let squeezed = activate(self.act, self.reduce.forward(self.pool.forward(x.clone())));
-        let gate = activation::sigmoid(self.expand.forward(squeezed));
-        x * gate
+        let squeezed = activate(self.act, convolve(&self.reduce, ops::mean_pool(x.clone())));
+        let gate = activation::sigmoid(convolve(&self.expand, squeezed));
+        ops::scale_channels(x, gate)
     }
 }
 

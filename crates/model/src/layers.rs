@@ -3,8 +3,10 @@
 use burn::module::{Flag, Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Tensor, activation};
 use efficientnet_arch::{Activation, ArchSpec, ConvUnit as UnitSpec, Padding};
+use efficientnet_ops as ops;
 
 use crate::init;
 
@@ -33,11 +35,18 @@ impl ConvUnit {
         }
     }
 
+    /// In training (a device with autodiff, and a normalisation that is not frozen) the batch's own statistics are used and
+    /// the running ones move: by the momentum, and the variance by the unbiased one, as in PyTorch and TensorFlow.
+    ///
     /// # Shapes
     /// - input: `[batch, in, height, width]`
     /// - output: `[batch, out, ceil(height / stride), ceil(width / stride)]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.bn.forward(self.conv.forward(x));
+        let x = convolve(&self.conv, x);
+        if x.device().is_autodiff() {
+            return normalise(&self.bn, self.act, x);
+        }
+        let x = self.bn.forward(x);
         match self.act {
             Some(act) => activate(act, x),
             None => x,
@@ -45,10 +54,58 @@ impl ConvUnit {
     }
 }
 
+/// A convolution as [`Conv2d::forward`], by the fused operation where there is one.
+pub(crate) fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    if !ops::is_fused(&x) {
+        return conv.forward(x);
+    }
+    let [_, _, height, width] = x.dims();
+    let [rows, columns] = conv.kernel_size;
+    let padding = match &conv.padding {
+        PaddingConfig2d::Valid => [(0, 0); 2],
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [(*top, *bottom), (*left, *right)],
+        PaddingConfig2d::Same => [same(height, rows, conv.stride[0]), same(width, columns, conv.stride[1])],
+    };
+    let options = ConvOptions::new_with_padding(conv.stride, padding, conv.dilation, conv.groups);
+    ops::conv2d(x, conv.weight.val(), conv.bias.as_ref().map(Param::val), options)
+}
+
+/// Zeros before and after, so that `ceil(size / stride)` come out; the odd one goes behind.
+fn same(size: usize, kernel: usize, stride: usize) -> (usize, usize) {
+    let covered = (size.div_ceil(stride).max(1) - 1) * stride + kernel;
+    let total = covered.saturating_sub(size);
+    (total / 2, total - total / 2)
+}
+
+/// Normalisation and activation on a device with autodiff.
+fn normalise(bn: &BatchNorm, act: Option<Activation>, x: Tensor<4>) -> Tensor<4> {
+    let device = x.device();
+    let act = act.map_or(ops::Activation::None, fused);
+    let (gamma, beta) = (bn.gamma.val(), bn.beta.val());
+    if !bn.training.is_enabled() {
+        let statistics = [&bn.running_mean, &bn.running_var].map(|state| state.value().to_device(&device));
+        return ops::norm_act_frozen(x, [gamma, beta], statistics, bn.epsilon, act);
+    }
+    let norm = ops::norm_act(x, gamma, beta, bn.epsilon, act);
+    for (state, new) in [(&bn.running_mean, norm.mean.clone()), (&bn.running_var, norm.unbiased_variance())] {
+        let old = state.value_sync().to_device(&device);
+        state.update((old * (1.0 - bn.momentum) + new.detach() * bn.momentum).detach());
+    }
+    norm.output
+}
+
+fn fused(act: Activation) -> ops::Activation {
+    match act {
+        Activation::Silu => ops::Activation::Silu,
+        Activation::Relu => ops::Activation::Relu,
+        Activation::Relu6 => ops::Activation::Relu6,
+    }
+}
+
 /// Applies a network's non-linearity.
 pub(crate) fn activate(act: Activation, x: Tensor<4>) -> Tensor<4> {
     match act {
-        Activation::Silu => activation::silu(x),
+        Activation::Silu => ops::silu(x),
         Activation::Relu => activation::relu(x),
         Activation::Relu6 => x.clamp(0.0, 6.0),
     }
@@ -94,8 +151,11 @@ impl StochasticDepth {
             return x;
         }
         let keep = 1.0 - self.prob;
-        let [batch, ..] = x.dims();
-        let mask = Tensor::random([batch, 1, 1, 1], Distribution::Bernoulli(keep), &x.device());
-        x * (mask / keep)
+        let [batch, channels, ..] = x.dims();
+        let mask = Tensor::random([batch, 1, 1, 1], Distribution::Bernoulli(keep), &x.device()) / keep;
+        match ops::is_fused(&x) {
+            true => ops::scale_channels(x, mask.expand([batch, channels, 1, 1])),
+            false => x * mask,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The whole network.
 
 use burn::module::Module;
-use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::{Device, Tensor};
 use efficientnet_arch::{ArchSpec, Stage as StageSpec, Tap};
@@ -35,7 +35,6 @@ pub struct Network {
     pub stages: Vec<Stage>,
     /// 1x1 convolution before the pooling, where the family has one.
     pub head: Option<ConvUnit>,
-    pool: AdaptiveAvgPool2d,
     pub(crate) dropout: Dropout,
     /// Weight `[features, classes]`, as Burn keeps it.
     pub classifier: Linear,
@@ -70,7 +69,6 @@ impl Network {
             max_pool,
             stages: spec.stages.iter().map(|stage| Stage::new(stage, &spec, device)).collect(),
             head: spec.head.as_ref().map(|head| ConvUnit::new(head, &spec, device)),
-            pool: AdaptiveAvgPool2dConfig::new([1, 1]).init(),
             dropout: DropoutConfig::new(spec.dropout).init(),
             classifier: init::classifier(spec.num_features(), spec.num_classes, device),
             spec,
@@ -133,7 +131,7 @@ impl Network {
     /// - input: `[batch, features, height, width]`
     /// - output: `[batch, classes]`
     pub fn classify(&self, head: Tensor<4>) -> Tensor<2> {
-        let pooled: Tensor<2> = self.pool.forward(head).flatten(1, 3);
+        let pooled: Tensor<2> = efficientnet_ops::mean_pool(head).flatten(1, 3);
         self.classifier.forward(self.dropout.forward(pooled))
     }
 

@@ -15,6 +15,15 @@ impl Avx2 {
     }
 }
 
+/// A mask of the first lanes.
+#[inline(always)]
+fn first(count: usize) -> __m256i {
+    static LANES: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let lanes = &LANES[8 - count..][..8];
+    // SAFETY: eight numbers; AVX2 is there, because only its `Simd` calls this.
+    unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }
+}
+
 /// Compiles the task with the instruction set.
 #[target_feature(enable = "avx2,fma")]
 fn enabled<T: Task>(simd: Avx2, task: T) -> T::Output {
@@ -48,6 +57,76 @@ impl Simd for Avx2 {
         unsafe { _mm256_storeu_ps(to, value) }
     }
     #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> Self::V {
+        // SAFETY: and the caller's promise; lanes outside the mask are not touched.
+        unsafe { _mm256_maskload_ps(from, first(count)) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize, value: Self::V) {
+        // SAFETY: as in `load_first`.
+        unsafe { _mm256_maskstore_ps(to, first(count), value) }
+    }
+    #[inline(always)]
+    fn sum(self, value: Self::V) -> f32 {
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps::<1>(value));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    fn where_greater(self, a: Self::V, b: Self::V, value: Self::V) -> Self::V {
+        unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b), value) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
+        // SAFETY: and the caller's promise.
+        unsafe {
+            let mut rows = [_mm256_setzero_ps(); 8];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = _mm256_loadu_ps(from.add(i * from_step));
+            }
+            // After two rounds `quads[4 i + j]` has, in its half h, column 4 h + j of rows 4 i to 4 i + 3.
+            let mut quads = [_mm256_setzero_pd(); 8];
+            for i in 0..2 {
+                let a = _mm256_castps_pd(_mm256_unpacklo_ps(rows[4 * i], rows[4 * i + 1]));
+                let b = _mm256_castps_pd(_mm256_unpacklo_ps(rows[4 * i + 2], rows[4 * i + 3]));
+                let c = _mm256_castps_pd(_mm256_unpackhi_ps(rows[4 * i], rows[4 * i + 1]));
+                let d = _mm256_castps_pd(_mm256_unpackhi_ps(rows[4 * i + 2], rows[4 * i + 3]));
+                quads[4 * i] = _mm256_unpacklo_pd(a, b);
+                quads[4 * i + 1] = _mm256_unpackhi_pd(a, b);
+                quads[4 * i + 2] = _mm256_unpacklo_pd(c, d);
+                quads[4 * i + 3] = _mm256_unpackhi_pd(c, d);
+            }
+            for j in 0..4 {
+                let (a, b) = (_mm256_castpd_ps(quads[j]), _mm256_castpd_ps(quads[j + 4]));
+                rows[j] = _mm256_permute2f128_ps::<0x20>(a, b);
+                rows[j + 4] = _mm256_permute2f128_ps::<0x31>(a, b);
+            }
+            for (i, &row) in rows.iter().enumerate() {
+                _mm256_storeu_ps(to.add(i * to_step), row);
+            }
+        }
+    }
+    #[inline(always)]
+    fn even_odd(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        unsafe {
+            // Both halves of `a` and `b` taken apart, then put in order: quarters 0, 2, 1, 3.
+            let even = _mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(a, b));
+            let odd = _mm256_castps_pd(_mm256_shuffle_ps::<0b11_01_11_01>(a, b));
+            let even = _mm256_permute4x64_pd::<0b11_01_10_00>(even);
+            let odd = _mm256_permute4x64_pd::<0b11_01_10_00>(odd);
+            (_mm256_castpd_ps(even), _mm256_castpd_ps(odd))
+        }
+    }
+    #[inline(always)]
+    fn interleave(self, even: Self::V, odd: Self::V) -> (Self::V, Self::V) {
+        unsafe {
+            let (low, high) = (_mm256_unpacklo_ps(even, odd), _mm256_unpackhi_ps(even, odd));
+            (_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high))
+        }
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         unsafe { _mm256_add_ps(a, b) }
     }
@@ -73,12 +152,24 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn quotient(self, a: Self::V, b: Self::V) -> Self::V {
+        unsafe { _mm256_div_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        unsafe { _mm256_sqrt_ps(a) }
+    }
+    #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
         unsafe { _mm256_max_ps(a, b) }
     }
     #[inline(always)]
     fn min(self, a: Self::V, b: Self::V) -> Self::V {
         unsafe { _mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
+    fn prefetch_near(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
     #[inline(always)]
     fn prefetch(self, at: &f32) {

@@ -40,6 +40,12 @@ static SIXTEENTHS: [i32; 16] = [
 const LINEAR: f32 = 0.043324232;
 const QUADRATIC: f32 = 0.0009383845;
 
+/// A mask of the first lanes.
+#[inline(always)]
+fn first(count: usize) -> __mmask16 {
+    ((1_u32 << count) - 1) as __mmask16
+}
+
 /// Compiles the task with the instruction set.
 #[target_feature(enable = "avx512f,fma")]
 fn enabled<T: Task>(simd: Avx512, task: T) -> T::Output {
@@ -73,6 +79,75 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_ps(to, value) }
     }
     #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> Self::V {
+        // SAFETY: and the caller's promise; lanes outside the mask are not touched.
+        unsafe { _mm512_maskz_loadu_ps(first(count), from) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize, value: Self::V) {
+        // SAFETY: as in `load_first`.
+        unsafe { _mm512_mask_storeu_ps(to, first(count), value) }
+    }
+    #[inline(always)]
+    fn sum(self, value: Self::V) -> f32 {
+        unsafe { _mm512_reduce_add_ps(value) }
+    }
+    #[inline(always)]
+    fn where_greater(self, a: Self::V, b: Self::V, value: Self::V) -> Self::V {
+        unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), value) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
+        // SAFETY: and the caller's promise.
+        unsafe {
+            let mut rows = [_mm512_setzero_ps(); 16];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = _mm512_loadu_ps(from.add(i * from_step));
+            }
+            // After two rounds `quads[4 i + j]` has, in its quarter q, column 4 q + j of rows 4 i to 4 i + 3.
+            let mut quads = [_mm512_setzero_pd(); 16];
+            for i in 0..4 {
+                let a = _mm512_castps_pd(_mm512_unpacklo_ps(rows[4 * i], rows[4 * i + 1]));
+                let b = _mm512_castps_pd(_mm512_unpacklo_ps(rows[4 * i + 2], rows[4 * i + 3]));
+                let c = _mm512_castps_pd(_mm512_unpackhi_ps(rows[4 * i], rows[4 * i + 1]));
+                let d = _mm512_castps_pd(_mm512_unpackhi_ps(rows[4 * i + 2], rows[4 * i + 3]));
+                quads[4 * i] = _mm512_unpacklo_pd(a, b);
+                quads[4 * i + 1] = _mm512_unpackhi_pd(a, b);
+                quads[4 * i + 2] = _mm512_unpacklo_pd(c, d);
+                quads[4 * i + 3] = _mm512_unpackhi_pd(c, d);
+            }
+            for j in 0..4 {
+                let (a, b) = (_mm512_castpd_ps(quads[j]), _mm512_castpd_ps(quads[j + 4]));
+                let (c, d) = (_mm512_castpd_ps(quads[j + 8]), _mm512_castpd_ps(quads[j + 12]));
+                let (ab, cd) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d));
+                rows[j] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
+                rows[j + 8] = _mm512_shuffle_f32x4::<0xDD>(ab, cd);
+                let (ab, cd) = (_mm512_shuffle_f32x4::<0xDD>(a, b), _mm512_shuffle_f32x4::<0xDD>(c, d));
+                rows[j + 4] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
+                rows[j + 12] = _mm512_shuffle_f32x4::<0xDD>(ab, cd);
+            }
+            for (i, &row) in rows.iter().enumerate() {
+                _mm512_storeu_ps(to.add(i * to_step), row);
+            }
+        }
+    }
+    #[inline(always)]
+    fn even_odd(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        unsafe {
+            let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+            let odd = _mm512_or_si512(even, _mm512_set1_epi32(1));
+            (_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b))
+        }
+    }
+    #[inline(always)]
+    fn interleave(self, even: Self::V, odd: Self::V) -> (Self::V, Self::V) {
+        unsafe {
+            let first = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+            let second = _mm512_or_si512(first, _mm512_set1_epi32(8));
+            (_mm512_permutex2var_ps(even, first, odd), _mm512_permutex2var_ps(even, second, odd))
+        }
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         unsafe { _mm512_add_ps(a, b) }
     }
@@ -98,6 +173,14 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
+    fn quotient(self, a: Self::V, b: Self::V) -> Self::V {
+        unsafe { _mm512_div_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        unsafe { _mm512_sqrt_ps(a) }
+    }
+    #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
         unsafe { _mm512_max_ps(a, b) }
     }
@@ -120,6 +203,10 @@ impl Simd for Avx512 {
         };
         let factor = self.mul_add(r, self.splat(QUADRATIC), self.splat(LINEAR));
         self.mul_add(self.mul(power, r), factor, self.add(power, self.splat(1.0)))
+    }
+    #[inline(always)]
+    fn prefetch_near(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
     #[inline(always)]
     fn prefetch(self, at: &f32) {

@@ -43,6 +43,39 @@ impl Simd for Portable {
         unsafe { to.cast::<[f32; 8]>().write(value) }
     }
     #[inline(always)]
+    unsafe fn load_first(self, from: *const f32, count: usize) -> Self::V {
+        let mut value = [0.0; 8];
+        // SAFETY: the caller's promise.
+        unsafe { from.copy_to_nonoverlapping(value.as_mut_ptr(), count.min(8)) };
+        value
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize, value: Self::V) {
+        // SAFETY: the caller's promise.
+        unsafe { to.copy_from_nonoverlapping(value.as_ptr(), count.min(8)) }
+    }
+    #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        let four = [v[0] + v[4], v[1] + v[5], v[2] + v[6], v[3] + v[7]];
+        (four[0] + four[2]) + (four[1] + four[3])
+    }
+    #[inline(always)]
+    fn where_greater(self, a: Self::V, b: Self::V, value: Self::V) -> Self::V {
+        let mut out = [0.0; 8];
+        for i in 0..8 {
+            out[i] = if a[i] > b[i] { value[i] } else { 0.0 };
+        }
+        out
+    }
+    #[inline(always)]
+    fn even_odd(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        ([a[0], a[2], a[4], a[6], b[0], b[2], b[4], b[6]], [a[1], a[3], a[5], a[7], b[1], b[3], b[5], b[7]])
+    }
+    #[inline(always)]
+    fn interleave(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        ([a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]], [a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]])
+    }
+    #[inline(always)]
     fn add(self, a: Self::V, b: Self::V) -> Self::V {
         each(a, b, |a, b| a + b)
     }
@@ -61,6 +94,14 @@ impl Simd for Portable {
     #[inline(always)]
     fn div(self, a: Self::V, b: Self::V) -> Self::V {
         each(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn quotient(self, a: Self::V, b: Self::V) -> Self::V {
+        each(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        each(a, a, |a, _| a.sqrt())
     }
     #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {

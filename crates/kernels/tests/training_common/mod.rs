@@ -1,0 +1,162 @@
+//! The training kernels once more, naively and in f64.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+
+use efficientnet_kernels::training::{Convolution, NormAct, with_isa};
+use efficientnet_kernels::{Activation, Isa};
+
+/// Numbers by rule (splitmix64).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Numbers between `-spread` and `spread`.
+    pub fn floats(&mut self, count: usize, spread: f32) -> Vec<f32> {
+        (0..count).map(|_| ((self.bits() >> 40) as f32 / (1 << 23) as f32 - 1.0) * spread).collect()
+    }
+}
+
+/// Calls the work once for each instruction set of this processor.
+pub fn everywhere(mut work: impl FnMut(Isa)) {
+    for isa in Isa::available() {
+        with_isa(isa, || work(isa)).unwrap();
+    }
+}
+
+/// Each number to within `most` of its size or, where terms cancel, of the root mean square.
+#[track_caller]
+pub fn compare(found: &[f32], expected: &[f64], most: f64, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let squares: f64 = expected.iter().map(|x| x * x).sum();
+    let typical = (squares / expected.len().max(1) as f64).sqrt().max(1e-3);
+    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        let error = (f64::from(found) - expected).abs() / expected.abs().max(typical);
+        assert!(error <= most, "{what}: number {i} is {found}, not {expected} ({error:.1e})");
+    }
+}
+
+/// y, dx and dw of a convolution.
+pub fn convolution(conv: &Convolution, x: &[f32], weight: &[f32], dy: &[f32]) -> [Vec<f64>; 3] {
+    let Convolution { batch, in_channels, out_channels, groups, height, width, .. } = *conv;
+    let ([kernel_rows, kernel_cols], [down, right], [top, _, left, _]) =
+        (conv.kernel, conv.stride, conv.padding);
+    let [rows, cols] = conv.output_size();
+    let (ins, outs) = (in_channels / groups, out_channels / groups);
+    let [mut y, mut dx, mut dw] = [dy.len(), x.len(), weight.len()].map(|len| vec![0.0; len]);
+    for image in 0..batch {
+        for out in 0..out_channels {
+            for channel in 0..ins {
+                let x_plane = (image * in_channels + out / outs * ins + channel) * height * width;
+                let y_plane = (image * out_channels + out) * rows * cols;
+                for tap in 0..kernel_rows * kernel_cols {
+                    let w = (out * ins + channel) * kernel_rows * kernel_cols + tap;
+                    for row in 0..rows {
+                        let y_row = (row * down + tap / kernel_cols).checked_sub(top).filter(|&i| i < height);
+                        let Some(x_row) = y_row else { continue };
+                        for col in 0..cols {
+                            let x_col =
+                                (col * right + tap % kernel_cols).checked_sub(left).filter(|&i| i < width);
+                            let Some(x_col) = x_col else { continue };
+                            let (i, o) = (x_plane + x_row * width + x_col, y_plane + row * cols + col);
+                            y[o] += f64::from(x[i]) * f64::from(weight[w]);
+                            dx[i] += f64::from(dy[o]) * f64::from(weight[w]);
+                            dw[w] += f64::from(x[i]) * f64::from(dy[o]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    [y, dx, dw]
+}
+
+/// All three passes of a convolution with numbers by rule, on every instruction set.
+#[track_caller]
+pub fn check_convolution(conv: &Convolution) {
+    let mut random = Random(5);
+    let [rows, cols] = conv.output_size();
+    let fan_in = conv.weight_len() / conv.out_channels;
+    let x = random.floats(conv.batch * conv.in_channels * conv.height * conv.width, 2.0);
+    let weight = random.floats(conv.weight_len(), (3.0 / fan_in as f32).sqrt());
+    let dy = random.floats(conv.batch * conv.out_channels * rows * cols, 1.0);
+    let [y, dx, dw] = convolution(conv, &x, &weight, &dy);
+    everywhere(|isa| {
+        let what = |what: &str| format!("{what} ({isa}) of {conv:?}");
+        // What is in an output before does not matter.
+        let mut found = vec![f32::NAN; y.len()];
+        conv.forward(&x, &weight, &mut found);
+        compare(&found, &y, 1e-5, &what("y"));
+        let mut found = vec![f32::NAN; dx.len()];
+        conv.input_gradient(&dy, &weight, &mut found);
+        compare(&found, &dx, 1e-4, &what("dx"));
+        let mut found = vec![f32::NAN; dw.len()];
+        conv.weight_gradient(&x, &dy, &mut found);
+        compare(&found, &dw, 1e-4, &what("dw"));
+    });
+}
+
+/// Value and derivative.
+pub fn activate(activation: Activation, z: f64) -> (f64, f64) {
+    let sigmoid = 1.0 / (1.0 + (-z).exp());
+    let step = |inside: bool| if inside { 1.0 } else { 0.0 };
+    match activation {
+        Activation::None => (z, 1.0),
+        Activation::Relu => (z.max(0.0), step(z > 0.0)),
+        Activation::Relu6 => (z.clamp(0.0, 6.0), step(z > 0.0 && z < 6.0)),
+        Activation::Silu => (z * sigmoid, sigmoid * (1.0 + z * (1.0 - sigmoid))),
+        Activation::Sigmoid => (sigmoid, sigmoid * (1.0 - sigmoid)),
+    }
+}
+
+/// What a normalisation gives in both directions.
+#[derive(Default)]
+pub struct Normed {
+    pub mean: Vec<f64>,
+    pub variance: Vec<f64>,
+    pub y: Vec<f64>,
+    pub dx: Vec<f64>,
+    pub dgamma: Vec<f64>,
+    pub dbeta: Vec<f64>,
+}
+
+pub fn norm(norm: &NormAct, x: &[f32], gamma: &[f32], beta: &[f32], dy: &[f32]) -> Normed {
+    let mut out = Normed { y: vec![0.0; x.len()], dx: vec![0.0; x.len()], ..Normed::default() };
+    let count = norm.count().max(1) as f64;
+    for channel in 0..norm.channels {
+        let places: Vec<usize> = (0..norm.batch)
+            .flat_map(|image| {
+                let start = (image * norm.channels + channel) * norm.pixels;
+                start..start + norm.pixels
+            })
+            .collect();
+        let mean = places.iter().map(|&i| f64::from(x[i])).sum::<f64>() / count;
+        let variance = places.iter().map(|&i| (f64::from(x[i]) - mean).powi(2)).sum::<f64>() / count;
+        let deviation = (variance + f64::from(norm.epsilon)).sqrt();
+        let (gamma, beta) = (f64::from(gamma[channel]), f64::from(beta[channel]));
+        let normal: Vec<f64> = places.iter().map(|&i| (f64::from(x[i]) - mean) / deviation).collect();
+        let (mut dgamma, mut dbeta, mut dz) = (0.0, 0.0, Vec::new());
+        for (&i, normal) in places.iter().zip(&normal) {
+            let (value, slope) = activate(norm.activation, gamma * normal + beta);
+            out.y[i] = value;
+            dz.push(f64::from(dy[i]) * slope);
+            dgamma += dz[dz.len() - 1] * normal;
+            dbeta += dz[dz.len() - 1];
+        }
+        for ((&i, normal), dz) in places.iter().zip(&normal).zip(dz) {
+            out.dx[i] = gamma / deviation * (dz - (dbeta + normal * dgamma) / count);
+        }
+        out.mean.push(mean);
+        out.variance.push(variance);
+        out.dgamma.push(dgamma);
+        out.dbeta.push(dbeta);
+    }
+    out
+}

@@ -1,0 +1,125 @@
+//! SiLU, channel scaling and pooling against Burn's own operations, and optimisers against their composed form.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use burn::tensor::module::adaptive_avg_pool2d;
+use burn::tensor::{Device, Tensor, activation};
+use common::{BACKWARD, FORWARD, assert_close, devices, flex, numbers, tensor};
+use efficientnet_ops::optimise::{self, AdamW, RmspropTf, Sgd};
+use efficientnet_ops::{mean_pool, scale_channels, silu};
+
+const SHAPES: [[usize; 4]; 5] = [[1, 1, 1, 1], [2, 3, 5, 7], [3, 17, 4, 4], [1, 96, 9, 8], [2, 5, 33, 31]];
+
+#[test]
+fn silu_and_its_gradient() {
+    for device in devices() {
+        for shape in SHAPES {
+            let x = (tensor(shape, 1, &device) * 4.0).detach().require_grad();
+            let upstream: Tensor<4> = tensor(shape, 2, &device);
+            let (found, expected) = (silu(x.clone()), activation::silu(x.clone()));
+            assert_close("silu", found.clone(), expected.clone(), FORWARD);
+            let found = (found * upstream.clone()).sum().backward();
+            let expected = (expected * upstream).sum().backward();
+            assert_close("dx", x.grad(&found).unwrap(), x.grad(&expected).unwrap(), BACKWARD);
+        }
+    }
+}
+
+#[test]
+fn channel_scaling_and_its_gradients() {
+    for device in devices() {
+        for shape in SHAPES {
+            let x = tensor(shape, 1, &device).require_grad();
+            let gate = tensor([shape[0], shape[1], 1, 1], 2, &device).require_grad();
+            let upstream: Tensor<4> = tensor(shape, 3, &device);
+            let (found, expected) = (scale_channels(x.clone(), gate.clone()), x.clone() * gate.clone());
+            assert_close("scaled", found.clone(), expected.clone(), FORWARD);
+            let found = (found * upstream.clone()).sum().backward();
+            let expected = (expected * upstream).sum().backward();
+            assert_close("dx", x.grad(&found).unwrap(), x.grad(&expected).unwrap(), BACKWARD);
+            assert_close("dgate", gate.grad(&found).unwrap(), gate.grad(&expected).unwrap(), BACKWARD);
+        }
+    }
+}
+
+#[test]
+fn a_gate_that_is_constant() {
+    let device = flex().autodiff();
+    let x = tensor([2, 3, 4, 4], 1, &device).require_grad();
+    let gate: Tensor<4> = tensor([2, 1, 1, 1], 2, &device);
+    let wide = gate.clone().expand([2, 3, 1, 1]);
+    let gradients = scale_channels(x.clone(), wide).sum().backward();
+    let expected = gate.expand([2, 3, 4, 4]).inner();
+    assert_close("dx", x.grad(&gradients).unwrap(), expected, BACKWARD);
+}
+
+#[test]
+fn mean_pooling_and_its_gradient() {
+    for device in devices() {
+        for shape in SHAPES {
+            let x = tensor(shape, 1, &device).require_grad();
+            let upstream: Tensor<4> = tensor([shape[0], shape[1], 1, 1], 2, &device);
+            let (found, expected) = (mean_pool(x.clone()), adaptive_avg_pool2d(x.clone(), [1, 1]));
+            assert_close("mean", found.clone(), expected.clone(), FORWARD);
+            let found = (found * upstream.clone()).sum().backward();
+            let expected = (expected * upstream).sum().backward();
+            assert_close("dx", x.grad(&found).unwrap(), x.grad(&expected).unwrap(), BACKWARD);
+        }
+    }
+}
+
+/// Three steps on `device`; all state after them.
+fn steps(device: &Device, transposed: bool) -> Vec<Tensor<2>> {
+    let start = |seed| {
+        let tensor: Tensor<2> = tensor([6, 11], seed, device);
+        if transposed { tensor.transpose() } else { tensor }
+    };
+    let mut all = Vec::new();
+    let options =
+        RmspropTf { learning_rate: 0.1, decay: 0.9, momentum: 0.9, epsilon: 1e-3, weight_decay: 1e-2 };
+    let (mut weight, mut square, mut momentum) = (start(1), start(2).ones_like(), start(2).zeros_like());
+    for step in 0..3 {
+        [weight, square, momentum] =
+            optimise::rmsprop_tf(weight, start(10 + step), square, momentum, options);
+    }
+    all.extend([weight, square, momentum]);
+    for nesterov in [false, true] {
+        let options = Sgd { learning_rate: 0.1, momentum: 0.9, nesterov, weight_decay: 1e-2 };
+        let (mut weight, mut buffer) = (start(1), start(1).zeros_like());
+        for step in 0..3 {
+            [weight, buffer] = optimise::sgd(weight, start(10 + step), buffer, options);
+        }
+        all.extend([weight, buffer]);
+    }
+    let options = AdamW { learning_rate: 0.1, betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 1e-2 };
+    let (mut weight, mut first, mut second) = (start(1), start(1).zeros_like(), start(1).zeros_like());
+    for step in 0..3 {
+        [weight, first, second] = optimise::adamw(weight, start(10 + step), first, second, options, step + 1);
+    }
+    all.extend([weight, first, second]);
+    all.push(optimise::lerp(start(1), start(2), 0.1));
+    all
+}
+
+#[test]
+fn optimisers_in_place_and_composed_agree() {
+    let ndarray = efficientnet_backend::device("ndarray").unwrap();
+    for transposed in [false, true] {
+        let (found, expected) = (steps(&flex(), transposed), steps(&ndarray, transposed));
+        for (i, (found, expected)) in found.into_iter().zip(expected).enumerate() {
+            assert_close(&format!("state {i}"), found, expected.to_device(&flex()), FORWARD);
+        }
+    }
+}
+
+#[test]
+fn an_update_leaves_other_holders_of_the_weight_alone() {
+    let weight: Tensor<1> = tensor([5], 1, &flex());
+    let (before, held) = (numbers(weight.clone()), weight.clone());
+    let options = Sgd { learning_rate: 0.1, momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    let [after, _] = optimise::sgd(weight, held.ones_like(), held.zeros_like(), options);
+    assert_eq!(numbers(held), before);
+    assert_close("after", after, tensor([5], 1, &flex()) - 0.1, FORWARD);
+}
