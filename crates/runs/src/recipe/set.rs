@@ -34,7 +34,8 @@ impl Recipe {
         read(&table).map_err(|error| at_setting(error, &done))
     }
 
-    fn table(&self) -> Result<Table, RecipeError> {
+    /// All of it as a table.
+    pub(super) fn table(&self) -> Result<Table, RecipeError> {
         let unprintable = |error: toml::ser::Error| Problem::new("name", error).of(&self.name);
         Table::try_from(self).map_err(unprintable)
     }
