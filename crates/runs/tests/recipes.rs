@@ -139,6 +139,10 @@ fn settings_are_read_as_their_key_says() {
     assert_eq!((with.data.holdout, with.data.validation), (Some(0.1), None));
     assert_eq!(with.progressive.unwrap().stages, 2);
     assert_eq!(cifar.with_all([]).unwrap(), cifar);
+    let adamw = cifar.with_all(["optimizer.beta1=0.8", "optimizer.kind=adamw"]).unwrap().optimizer.kind;
+    assert_eq!(adamw, OptimizerKind::AdamW { beta1: 0.8, beta2: 0.999, epsilon: 1e-8 });
+    let slow = cifar.with("optimizer.momentum=0.5").unwrap();
+    assert_eq!(slow.with("optimizer.kind=sgd").unwrap(), slow);
 }
 
 #[test]
