@@ -5,8 +5,8 @@
 //! structures and sparse arrays are passed over, and of a variable that nobody asked for no more than its name is unpacked.
 //!
 //! This is written here because the one crate for it that needs no C, `matfile` 0.5.0 (October 2024), is not fit for files
-//! from elsewhere: of ten million damaged copies of small files 7,866 made it panic (a length that overflows when it is
-//! rounded up), it unpacks without a bound, prints to the terminal, and brings a second inflate.
+//! from elsewhere: of ten million damaged copies of small files 7,866 overflow a length in it (a panic where overflow is
+//! checked), it unpacks without a bound, prints to the terminal, and brings a second inflate.
 
 use std::fs::File;
 use std::io::{self, Read};
