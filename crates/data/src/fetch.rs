@@ -5,6 +5,7 @@
 //! call finds nothing to do. An interrupted call is continued by the next.
 
 mod lists;
+mod numbers;
 mod unpack;
 
 use std::fs::{self, File};
@@ -14,7 +15,9 @@ use std::path::{Path, PathBuf};
 use efficientnet_download::{DownloadError, Published, io_reason, verify};
 pub use efficientnet_download::{Options as FetchOptions, Progress};
 
+use crate::class_list::ClassListError;
 use crate::manifest::{DataFile, Manifest, Split, join};
+use crate::matlab::MatlabError;
 
 /// Why a data set is not here.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +74,20 @@ pub enum FetchError {
         /// What a line looks like.
         expected: &'static str,
     },
+    /// A publisher's list in a MATLAB file that cannot be read.
+    #[error(transparent)]
+    Matlab(#[from] MatlabError),
+    /// A publisher's list of numbers that do not fit the data set.
+    #[error("{}: {reason}; the publisher has changed the list, report it", .path.display())]
+    Numbers {
+        /// The list.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The list of the classes cannot be written.
+    #[error(transparent)]
+    Classes(#[from] ClassListError),
 }
 
 impl FetchError {
@@ -112,6 +129,7 @@ pub fn fetch(
     }
     let listed = manifest.splits.iter().filter(|split| split.list.is_some());
     listed.into_iter().try_for_each(|split| lists::write_table(manifest, split, into))?;
+    lists::write_classes(manifest, into)?;
     Ok(manifest.splits.iter().filter_map(|split| fetched(manifest, split, into)).collect())
 }
 

@@ -36,6 +36,7 @@ mod image;
 pub mod inspect;
 mod loader;
 pub mod manifest;
+pub mod matlab;
 mod mix;
 mod normalize;
 pub mod npy;

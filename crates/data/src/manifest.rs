@@ -65,6 +65,9 @@ pub struct Split {
     pub list: Option<String>,
     /// The folder of the images in that list, inside the data set's folder.
     pub images_in: Option<String>,
+    /// What the list has the images under, where it is one of variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<String>,
 }
 
 /// One of the publisher's files.
@@ -96,6 +99,8 @@ pub struct Layout {
     pub open: Option<String>,
     /// How the publisher's lists of images are written, where there are such.
     pub list_format: Option<ListFormat>,
+    /// The publisher's file of every image's class, inside the data set's folder, where the lists do not have them.
+    pub labels_in: Option<String>,
     /// How labels are found, for people.
     pub labels: String,
 }
@@ -116,7 +121,7 @@ pub enum Reader {
     Shapes,
 }
 
-/// How a publisher's list of images is written, one image a line.
+/// How a publisher's list of images is written; but for the last, one image a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ListFormat {
@@ -126,6 +131,9 @@ pub enum ListFormat {
     ClassAndNumber,
     /// `apple_pie/1005649`: `apple_pie/1005649.jpg`, its class before the slash.
     ClassSlashImage,
+    /// A MATLAB file with the images' numbers, from 1, in [`Split::variables`]. Image 7 is `image_00007.jpg`; its class,
+    /// from 1, is the seventh number of the variable `labels` in [`Layout::labels_in`].
+    MatlabNumbers,
 }
 
 /// Why a data set is not known.

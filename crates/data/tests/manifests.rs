@@ -81,7 +81,7 @@ fn what_to_open_after_fetching() {
     assert_eq!(place("trashnet").unwrap(), "cache/dataset-resized/dataset-resized");
     assert_eq!(place("oxford-pets").unwrap(), "cache");
     assert_eq!(place("imagenet-1k").unwrap(), "cache");
-    assert_eq!(place("flowers102"), None);
+    assert_eq!(place("flowers102").unwrap(), "cache");
 }
 
 const SOUND: &str = r#"
@@ -110,6 +110,13 @@ fn contradictions_are_named() {
         ("https://example.org/mine.zip", "https://example.org/", "no name"),
         (r#"url = "https://example.org/mine.zip""#, r#"name = "mine.zip""#, "has no address"),
         (r#"source = "folder""#, r#"source = "shapes""#, "the program draws"),
+        (r#"open = "mine""#, r#"open = "mine", variables = ["a"]"#, "`variables` without a MATLAB list"),
+        (
+            r#"source = "folder""#,
+            r#"source = "csv", list_format = "matlab-numbers""#,
+            "`labels_in` and lists of numbers",
+        ),
+        (r#"source = "folder""#, r#"source = "csv", labels_in = "../a.mat""#, "leaves the data set's folder"),
     ];
     for (before, after, word) in cases {
         assert!(SOUND.contains(before), "{before}");

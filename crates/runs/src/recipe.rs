@@ -10,6 +10,7 @@ mod check;
 mod document;
 mod error;
 mod fields;
+mod identity;
 mod named;
 mod network;
 mod optimizer;
@@ -24,9 +25,9 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub use error::{Place, RecipeError};
+pub use identity::Difference;
 pub use named::{NAMED, Named};
 pub use optimizer::{Optimizer, OptimizerKind};
 pub use progress::InEpoch;
@@ -140,26 +141,6 @@ impl Recipe {
     /// [`RecipeError::Key`] where a number is larger than TOML can write, which [`Recipe::check`] refuses, too.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
         toml::to_string(self).map_err(|error| Problem::new("name", error).of(&self.name))
-    }
-
-    /// What makes the run the same run, as 64 hexadecimal digits: two recipes of the same hash give the same journal, and
-    /// one may go on where the other stopped.
-    ///
-    /// Not in it are the name, `[keep]` and `data.workers`, which change no result, and `training.epochs` where neither the
-    /// rate nor progressive learning depends on it, so that such a run may be prolonged.
-    ///
-    /// # Errors
-    /// As [`Recipe::to_toml`].
-    pub fn hash(&self) -> Result<String, RecipeError> {
-        let mut same = self.clone();
-        same.name.clear();
-        same.keep = Keep::default();
-        same.data.workers = None;
-        if self.progressive.is_none() && !self.schedule.decay.depends_on_epochs() {
-            same.training.epochs = 0;
-        }
-        let digest = Sha256::digest(same.to_toml()?);
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

@@ -9,12 +9,15 @@ fn mutated() -> impl Strategy<Value = String> {
     (0..NAMED.len(), prop::collection::vec(change, 1..6)).prop_map(|(which, changes)| {
         let mut text: Vec<char> = NAMED[which].text.chars().collect();
         for (index, kind, character, word) in changes {
+            if text.is_empty() {
+                break;
+            }
             let at = index.index(text.len());
             match kind {
                 0 => text[at] = character,
                 1 => drop(text.remove(at)),
                 2 => drop(text.splice(at..at, word.chars())),
-                _ => text.truncate(at.max(1)),
+                _ => text.truncate(at),
             }
         }
         text.into_iter().collect()

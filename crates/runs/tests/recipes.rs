@@ -139,6 +139,10 @@ fn settings_are_read_as_their_key_says() {
     assert_eq!((with.data.holdout, with.data.validation), (Some(0.1), None));
     assert_eq!(with.progressive.unwrap().stages, 2);
     assert_eq!(cifar.with_all([]).unwrap(), cifar);
+    let adamw = cifar.with_all(["optimizer.beta1=0.8", "optimizer.kind=adamw"]).unwrap().optimizer.kind;
+    assert_eq!(adamw, OptimizerKind::AdamW { beta1: 0.8, beta2: 0.999, epsilon: 1e-8 });
+    let slow = cifar.with("optimizer.momentum=0.5").unwrap();
+    assert_eq!(slow.with("optimizer.kind=sgd").unwrap(), slow);
 }
 
 #[test]
@@ -151,6 +155,7 @@ fn the_hash_is_that_of_the_results() {
         ["name=other", "keep.last=7", "data.workers=3", "schedule.warmup_from=0.0", "training.epochs=400"]
     {
         assert_eq!(hash(&official, same), own, "{same}");
+        assert_eq!(official.differences(&official.with(same).unwrap()).unwrap(), [], "{same}");
     }
     for other in ["seed=1", "schedule.rate=0.017", "data.batch_size=1024", "model.dropout=0.3", "average="] {
         assert_ne!(hash(&official, other), own, "{other}");
@@ -159,6 +164,23 @@ fn the_hash_is_that_of_the_results() {
     for name in ["cifar", "v2-progressive"] {
         assert_ne!(hash(&named(name), "training.epochs=400"), named(name).hash().unwrap(), "{name}");
     }
+}
+
+#[test]
+fn what_makes_another_run_is_named() {
+    let official = named("official");
+    let other = official.with_all(["schedule.rate=0.02", "average=", "keep.last=9", "seed=3"]).unwrap();
+    let differences = official.differences(&other).unwrap();
+    let shown: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "`seed` is 0 here and 3 there",
+            "`schedule.rate` is 0.016 here and 0.02 there",
+            "`average.decay` is 0.9999 here and not given there",
+            "`average.ramp` is true here and not given there",
+        ]
+    );
 }
 
 /// google/automl for V2-S: `int(128 + (300 - 128) * (stage + 1) / 4)`, `linspace(5, 10, 4)`, and 350 epochs in stages that

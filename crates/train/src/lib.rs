@@ -4,8 +4,10 @@ mod agree;
 mod average;
 mod error;
 mod evaluate;
+mod finish;
 mod gradients;
 mod images;
+pub mod linear;
 mod loss;
 #[cfg(feature = "mpi")]
 pub mod mpi;

@@ -1,21 +1,26 @@
 //! A whole run: opened or taken up, trained, measured, kept.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use efficientnet_data::{Loader, LoaderOptions, Shard, Source};
 use efficientnet_model::Network;
 use efficientnet_runs::checkpoint::{Best, Checkpoint, State};
 use efficientnet_runs::folder::{Checkpoints, Environment, RunFolder};
 use efficientnet_runs::progress::Progress;
 use efficientnet_runs::recipe::{Precision, Recipe};
+use efficientnet_runs::report::Baseline;
 use efficientnet_runs::schedule::Schedule;
 use efficientnet_weights::{Naming, SaveOptions, Weights, save};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 use crate::evaluate::Evaluation;
+use crate::finish;
+use crate::linear::{self, Vectors};
 use crate::record::{Files, Recorder, Sums};
 use crate::snapshot::{Restored, Snapshot};
 use crate::trainer::{At, Measured, Stretch, Trainer};
@@ -40,6 +45,8 @@ pub struct Job {
     pub resume: bool,
     /// What is noted about the machine.
     pub environment: Environment,
+    /// Whether a linear model is fitted to the bare pixels, for the report to say what the network's accuracy is worth.
+    pub linear_baseline: bool,
 }
 
 /// How a run ended.
@@ -51,6 +58,8 @@ pub struct Finished {
     pub complete: bool,
     /// The last measurement, of the averages where there are any; `None` without validation images.
     pub evaluation: Option<Evaluation>,
+    /// Top-1 of a linear model of the bare pixels on the same images, 0 to 1, where it was asked for.
+    pub linear_top1: Option<f64>,
 }
 
 /// What a checkpoint keeps beside tensors and place.
@@ -66,7 +75,7 @@ struct Extra {
 /// [`TrainError`], in one sentence, before the first step where the recipe, the images, the weights and the folder do not fit
 /// each other.
 pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
-    let Job { recipe, init, folder, resume, environment } = job;
+    let Job { recipe, init, folder, resume, environment, linear_baseline } = job;
     recipe.check()?;
     match recipe.training.precision {
         Precision::F32 => {}
@@ -123,7 +132,7 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
         at: At { step: state.step, position: state.position },
         recorder,
     };
-    Running { trainer, run, score: state.score, best: state.best }.to_the_end()
+    Running { trainer, run, score: state.score, best: state.best, environment, linear_baseline }.to_the_end()
 }
 
 fn open(
@@ -225,6 +234,8 @@ struct Running<'a> {
     run: Option<RunFolder>,
     score: Option<f64>,
     best: Vec<Best>,
+    environment: Environment,
+    linear_baseline: bool,
 }
 
 impl Running<'_> {
@@ -232,7 +243,7 @@ impl Running<'_> {
         let recipe = self.trainer.recipe;
         let mut last = None;
         while self.trainer.at.position.epoch < recipe.training.epochs {
-            let Self { trainer, run, score, best } = &mut self;
+            let Self { trainer, run, score, best, .. } = &mut self;
             let stretch = trainer.stretch(|trainer| keep(trainer, run.as_ref(), *score, best))?;
             if stretch == Stretch::Stopped {
                 return self.stopped();
@@ -248,7 +259,7 @@ impl Running<'_> {
                 self.trainer.recorder.measured(begin.elapsed());
                 if measured.is_none() {
                     // Asked to stop in the middle of it: the epoch is measured when the run is taken up.
-                    let Self { trainer, run, score, best } = &mut self;
+                    let Self { trainer, run, score, best, .. } = &mut self;
                     keep(trainer, run.as_ref(), *score, best)?;
                     return self.stopped();
                 }
@@ -256,20 +267,30 @@ impl Running<'_> {
             self.trainer.end_epoch(measured.as_ref())?;
             self.judge(measured.as_ref())?;
             if due(recipe.keep.every_epochs) {
-                let Self { trainer, run, score, best } = &mut self;
+                let Self { trainer, run, score, best, .. } = &mut self;
                 keep(trainer, run.as_ref(), *score, best)?;
             }
             last = measured;
         }
         self.trainer.recorder.finish();
         self.export()?;
-        let evaluation = last.map(|Measured { plain, averaged }| averaged.unwrap_or(plain));
-        Ok(Finished { steps: self.trainer.at.step, complete: true, evaluation })
+        let evaluation = match last {
+            Some(measured) => Some(measured.into_counts()),
+            // A finished run that was taken up again, for its report.
+            None => self.trainer.measure()?.map(Measured::into_counts),
+        };
+        // For the report, which only the first rank writes.
+        let linear_top1 = match self.linear_baseline && self.run.is_some() {
+            true => linear_top1(&self.trainer)?,
+            false => None,
+        };
+        self.write_report(evaluation.as_ref(), linear_top1)?;
+        Ok(Finished { steps: self.trainer.at.step, complete: true, evaluation, linear_top1 })
     }
 
     fn stopped(mut self) -> Result<Finished, TrainError> {
         self.trainer.recorder.finish();
-        Ok(Finished { steps: self.trainer.at.step, complete: false, evaluation: None })
+        Ok(Finished { steps: self.trainer.at.step, complete: false, evaluation: None, linear_top1: None })
     }
 
     /// Keeps the weights where they are the best so far.
@@ -284,6 +305,26 @@ impl Running<'_> {
             true => self.save_weights(BEST, self.trainer.average.is_some()),
             false => Ok(()),
         }
+    }
+
+    fn write_report(&self, evaluation: Option<&Evaluation>, linear: Option<f64>) -> Result<(), TrainError> {
+        let (Some(run), Trainer { recipe, images, average, .. }) = (&self.run, &self.trainer) else {
+            return Ok(());
+        };
+        let weights = if average.is_some() { "averaged weights" } else { "last weights" };
+        finish::write(
+            run,
+            &finish::Page {
+                title: &recipe.name,
+                recipe: &recipe.to_toml()?,
+                environment: &self.environment,
+                classes: images.train.classes(),
+                source: images.validation.as_deref(),
+                what: &format!("{weights} on the validation images"),
+                evaluation,
+                baseline: linear.map(|top1| Baseline { name: "a linear model of the pixels", top1 }),
+            },
+        )
     }
 
     fn export(&self) -> Result<(), TrainError> {
@@ -310,6 +351,17 @@ impl Running<'_> {
         let options = SaveOptions { overwrite: true, metadata };
         Ok(save(&mut weights, Naming::Native, run.path().join(name), &options)?)
     }
+}
+
+/// Top-1 on the validation images of a linear model of the pixels that the network sees, without augmentation.
+fn linear_top1(trainer: &Trainer) -> Result<Option<f64>, TrainError> {
+    let (Some(measuring), device) = (&trainer.measuring, &trainer.place.device) else { return Ok(None) };
+    let options = LoaderOptions { shard: Shard::default(), ..measuring.options().clone() };
+    let pixels =
+        |source: &Arc<dyn Source>| Vectors::pixels(&Loader::new(Arc::clone(source), options.clone())?);
+    let train = pixels(&trainer.images.train)?;
+    let linear = linear::fit(&train, trainer.images.classes(), device)?;
+    Ok(Some(linear.top1(&pixels(measuring.source())?, device)?))
 }
 
 /// Writes a checkpoint, and removes those that are not to be kept.

@@ -89,6 +89,11 @@ impl Measured {
         self.averaged.as_ref().unwrap_or(&self.plain)
     }
 
+    /// As [`Measured::counts`].
+    pub fn into_counts(self) -> Evaluation {
+        self.averaged.unwrap_or(self.plain)
+    }
+
     pub fn scores(&self) -> (Option<Scores>, Option<Scores>) {
         (self.plain.tally.scores(), self.averaged.as_ref().and_then(|averaged| averaged.tally.scores()))
     }

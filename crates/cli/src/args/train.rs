@@ -39,6 +39,9 @@ pub struct TrainArgs {
     /// Go on with the run in the folder; its own recipe is taken where none is named
     #[arg(long)]
     pub resume: bool,
+    /// Fit a linear model to the bare pixels, too, and say how well it does
+    #[arg(long)]
+    pub linear_baseline: bool,
     /// Print JSON at the end
     #[arg(long)]
     pub json: bool,

@@ -27,6 +27,8 @@ struct Report {
     complete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     measures: Option<Measures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    linear_top1: Option<f64>,
 }
 
 pub fn run(args: &TrainArgs) -> Outcome {
@@ -68,7 +70,14 @@ fn work(args: &TrainArgs, ranks: Arc<dyn Ranks>) -> Outcome {
         ..Environment::of_this_machine(env!("CARGO_PKG_VERSION"))
     };
     let leads = place.ranks.leads();
-    let job = Job { recipe, init, folder: folder.clone(), resume: args.resume, environment };
+    let job = Job {
+        recipe,
+        init,
+        folder: folder.clone(),
+        resume: args.resume,
+        environment,
+        linear_baseline: args.linear_baseline,
+    };
     let finished = train(job, &place)?;
     if leads {
         report(args, folder, &finished)?
@@ -145,7 +154,8 @@ fn end_all(_error: &CliError, _ranks: &dyn Ranks) {}
 
 fn report(args: &TrainArgs, folder: PathBuf, finished: &Finished) -> Outcome {
     let measures = finished.evaluation.as_ref().map(|evaluation| evaluation.tally.measures());
-    let report = Report { folder, steps: finished.steps, complete: finished.complete, measures };
+    let Finished { steps, complete, linear_top1, .. } = *finished;
+    let report = Report { folder, steps, complete, measures, linear_top1 };
     if args.json {
         return output::json(&report);
     }
@@ -160,6 +170,10 @@ fn report(args: &TrainArgs, folder: PathBuf, finished: &Finished) -> Outcome {
     if let Some(Measures { images, top1: Some(top1), top5, ece, .. }) = &report.measures {
         lines.push(format!("top-1  {:>6.2} %  of {images} validation images", top1 * 100.0));
         lines.extend(top5.map(|top5| format!("top-5  {:>6.2} %", top5 * 100.0)));
+        let linear = report
+            .linear_top1
+            .map(|top1| format!("       {:>6.2} %  by a linear model of the pixels", top1 * 100.0));
+        lines.extend(linear);
         lines.extend(ece.map(|ece| format!("ECE    {:>6.2} %  (calibration error)", ece * 100.0)));
     }
     output::text(&lines.join("\n"))

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use csv::Writer;
 
-use super::FetchError;
+use super::{FetchError, numbers};
 use crate::atomic;
+use crate::class_list::write_class_list;
 use crate::manifest::{ListFormat, Manifest, Split, join};
 
 /// Writes a split's table, `path,label` with paths beside it, unless it is there.
@@ -18,23 +19,44 @@ pub(super) fn write_table(manifest: &Manifest, split: &Split, into: &Path) -> Re
         return Ok(());
     }
     let list_path = join(into, list);
-    let list = fs::read_to_string(&list_path).map_err(|error| FetchError::io(&list_path, "read", error))?;
-    let mut rows = Vec::new();
-    for (index, line) in list.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let (image, class) = entry(format, line.trim()).ok_or_else(|| FetchError::List {
-            path: list_path.clone(),
-            line: index + 1,
-            expected: pattern(format),
-        })?;
-        rows.push([format!("{images_in}/{image}.jpg"), class.to_string()]);
-    }
+    let images = match format {
+        ListFormat::MatlabNumbers => numbers::images(manifest, split, &list_path, into)?,
+        _ => lines(format, &list_path)?,
+    };
     let written = atomic::write(&table_path, |out| {
         let mut table = Writer::from_writer(out);
         table.write_record(["path", "label"])?;
-        rows.iter().try_for_each(|row| table.write_record(row))?;
+        for (image, class) in images {
+            table.write_record([format!("{images_in}/{image}.jpg"), class])?;
+        }
         table.flush()
     });
     written.map_err(|error| FetchError::io(&table_path, "written", error))
+}
+
+/// Writes the classes in the publisher's order, where the tables have their names and would be opened in that of the names.
+pub(super) fn write_classes(manifest: &Manifest, into: &Path) -> Result<(), FetchError> {
+    let path = into.join("classes.txt");
+    let numbered = manifest.layout.list_format == Some(ListFormat::MatlabNumbers);
+    if !numbered || path.exists() {
+        return Ok(());
+    }
+    Ok(write_class_list(&path, &manifest.classes.names)?)
+}
+
+/// The images of a list, one a line, and their classes.
+fn lines(format: ListFormat, list_path: &Path) -> Result<Vec<(String, String)>, FetchError> {
+    let list = fs::read_to_string(list_path).map_err(|error| FetchError::io(list_path, "read", error))?;
+    let mut images = Vec::new();
+    for (index, line) in list.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let (image, class) = entry(format, line.trim()).ok_or_else(|| FetchError::List {
+            path: list_path.to_path_buf(),
+            line: index + 1,
+            expected: pattern(format),
+        })?;
+        images.push((image.to_string(), class.to_string()));
+    }
+    Ok(images)
 }
 
 /// An image's name and its class.
@@ -46,6 +68,7 @@ fn entry(format: ListFormat, line: &str) -> Option<(&str, &str)> {
             (image, image.rsplit_once('_')?.0)
         }
         ListFormat::ClassSlashImage => (line, line.split_once('/')?.0),
+        ListFormat::MatlabNumbers => return None, // It has no lines.
     };
     (!image.is_empty() && !class.trim().is_empty()).then_some((image, class.trim()))
 }
@@ -55,6 +78,7 @@ fn pattern(format: ListFormat) -> &'static str {
         ListFormat::ImageThenClass => "IMAGE CLASS",
         ListFormat::ClassAndNumber => "CLASS_NUMBER ...",
         ListFormat::ClassSlashImage => "CLASS/IMAGE",
+        ListFormat::MatlabNumbers => "a MATLAB variable",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Component, Path};
 
-use super::{DataFile, Manifest, Reader};
+use super::{DataFile, ListFormat, Manifest, Reader};
 
 /// The first thing that does not fit, if anything does not.
 pub(super) fn contradiction(manifest: &Manifest) -> Option<String> {
@@ -48,6 +48,9 @@ fn splits(manifest: &Manifest) -> Result<(), String> {
         ensure(whole, format!("split {} has a list without `images_in` or `open`", split.name))?;
         let read = !listed || manifest.layout.list_format.is_some();
         ensure(read, format!("split {} has a list, but `list_format` is not given", split.name))?;
+        let of_variables = listed && manifest.layout.list_format == Some(ListFormat::MatlabNumbers);
+        let fits = of_variables != split.variables.is_empty();
+        ensure(fits, format!("split {} has `variables` without a MATLAB list, or the reverse", split.name))?;
     }
     let images = manifest.splits.iter().try_fold(0u64, |sum, split| sum.checked_add(split.images));
     ensure(images.is_some(), "its splits have more images together than can be counted")
@@ -74,7 +77,12 @@ fn files(manifest: &Manifest) -> Result<(), String> {
 fn layout(manifest: &Manifest) -> Result<(), String> {
     let drawn = manifest.layout.source == Reader::Shapes;
     ensure(drawn != has_origin(manifest), "files or `by_hand`, unless the program draws the images")?;
-    ensure(manifest.layout.open.as_deref().is_none_or(is_inside), "`open` leaves the data set's folder")
+    let layout = &manifest.layout;
+    let inside = [&layout.open, &layout.labels_in].into_iter().flatten().all(|path| is_inside(path));
+    ensure(inside, "`open` or `labels_in` leaves the data set's folder")?;
+    let of_numbers = layout.list_format == Some(ListFormat::MatlabNumbers);
+    ensure(of_numbers == layout.labels_in.is_some(), "`labels_in` and lists of numbers go together")?;
+    ensure(!of_numbers || !manifest.classes.names.is_empty(), "numbers are classes, but none has a name")
 }
 
 fn has_origin(manifest: &Manifest) -> bool {

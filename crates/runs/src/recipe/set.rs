@@ -22,9 +22,11 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::with`].
     pub fn with_all<'a>(&self, settings: impl IntoIterator<Item = &'a str>) -> Result<Self, RecipeError> {
+        let mut settings = settings.into_iter().map(split).collect::<Result<Vec<_>, _>>()?;
+        // A kind comes before its parameters, in whatever order they are given.
+        settings.sort_by_key(|(_, key, _)| parameters_of(key).is_empty());
         let (mut table, mut done) = (self.table()?, Vec::new());
-        for setting in settings {
-            let (key, value) = split(setting)?;
+        for (setting, key, value) in settings {
             if !is_known(key) {
                 return Err(unknown(key).of(format!("`{setting}`")));
             }
@@ -34,19 +36,21 @@ impl Recipe {
         read(&table).map_err(|error| at_setting(error, &done))
     }
 
-    fn table(&self) -> Result<Table, RecipeError> {
+    /// All of it as a table.
+    pub(super) fn table(&self) -> Result<Table, RecipeError> {
         let unprintable = |error: toml::ser::Error| Problem::new("name", error).of(&self.name);
         Table::try_from(self).map_err(unprintable)
     }
 }
 
-fn split(setting: &str) -> Result<(&str, &str), RecipeError> {
-    let parts = setting.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
+/// The setting, its key and its value.
+fn split(setting: &str) -> Result<(&str, &str, &str), RecipeError> {
+    let parts = setting.split_once('=').map(|(key, value)| (setting, key.trim(), value.trim()));
     let problem = || Problem {
         key: setting.to_string(),
         message: "a setting is a key and its value, like `schedule.rate=0.01`".to_string(),
     };
-    parts.filter(|(key, _)| !key.is_empty()).ok_or_else(|| problem().of(format!("`{setting}`")))
+    parts.filter(|(_, key, _)| !key.is_empty()).ok_or_else(|| problem().of(format!("`{setting}`")))
 }
 
 /// The table with a key set to what its type makes of the text.
@@ -78,17 +82,23 @@ fn with_value(table: &Table, key: &str, value: Option<Value>) -> Table {
         of => table.entry(of).or_insert_with(|| Value::Table(Table::new())).as_table_mut(),
     };
     let Some(place) = place else { return table };
-    let parameters: &[&str] = match key {
-        "optimizer.kind" => &optimizer::PARAMETERS,
-        "schedule.decay" => &rate::PARAMETERS,
-        _ => &[],
-    };
-    place.retain(|name, _| !parameters.contains(&name));
+    if place.get(last) != value.as_ref() {
+        place.retain(|name, _| !parameters_of(key).contains(&name));
+    }
     match value {
         Some(value) => drop(place.insert(last.to_string(), value)),
         None => drop(place.remove(last)),
     }
     table
+}
+
+/// The keys that depend on the value of this one.
+fn parameters_of(key: &str) -> &'static [&'static str] {
+    match key {
+        "optimizer.kind" => &optimizer::PARAMETERS,
+        "schedule.decay" => &rate::PARAMETERS,
+        _ => &[],
+    }
 }
 
 /// Whether keys and types are right; not yet whether the values fit together.

@@ -20,7 +20,7 @@ const UNIT: f64 = 4_294_967_296.0;
 pub enum ScoreError {
     /// A class that does not exist.
     #[error(
-        "an image has or was given class {class} and there are {classes}, counted from 0; evaluate with the classes that the network was trained on"
+        "class {class} is named and there are only {classes}, counted from 0; evaluate with the classes that the network was trained on"
     )]
     Class {
         /// The class, from 0.

@@ -153,7 +153,7 @@ fn a_damaged_tally_is_refused() {
     let text = serde_json::to_string(&small()).unwrap();
     for (good, bad, why) in [
         ("[1,0,2]", "[1,0,4]", "more predictions than images"),
-        ("[1,0,2]", "[1,3,2]", "class 3 and there are 3"),
+        ("[1,0,2]", "[1,3,2]", "class 3 is named and there are only 3"),
         ("\"support\":[4,5,0]", "\"support\":[4,18446744073709551615,0]", "too many images"),
         ("\"support\":[4,5,0]", "\"support\":[4,6,0]", "do not hold the images"),
         ("\"top5\":4", "\"top5\":10", "more images were counted"),

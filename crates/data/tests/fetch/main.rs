@@ -1,7 +1,8 @@
 //! Data sets from a server on this machine, which misbehaves, in archives that cannot be trusted.
 #![allow(clippy::unwrap_used)] // A test that meets something unexpected stops there.
 
-#[path = "../../download/tests/common/mod.rs"]
+mod lists;
+#[path = "../../../download/tests/common/mod.rs"]
 mod loopback;
 
 use std::fs;
@@ -9,7 +10,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use efficientnet_data::{Content, FetchError, FetchOptions, FetchedSplit, Manifest, Progress, fetch};
+use efficientnet_data::{FetchError, FetchOptions, FetchedSplit, Manifest, Progress, fetch};
 use flate2::write::GzEncoder;
 use loopback::{Does, Server, serving};
 use tempfile::TempDir;
@@ -279,36 +280,4 @@ fn what_has_to_be_got_by_hand() {
     fs::create_dir_all(case.data().join("archive/set")).unwrap();
     assert_eq!(case.fetch().unwrap().len(), 1);
     assert_eq!(case.requests(), 0);
-}
-
-/// The publisher's list of images becomes a table.
-#[test]
-fn lists_become_tables() {
-    let list = b"0034309 Boeing 707-320, early\n0034958 F-16A/B\n";
-    let archive =
-        gzip(&tar(&[("set/train.txt", tar::EntryType::Regular, list), file("set/images/0034309.jpg")]));
-    let mut case = Case::new("archive.tar.gz", &[Does::Serve], archive);
-    let split = &mut case.manifest.splits[0];
-    split.open = Some("train.csv".into());
-    split.list = Some("archive/set/train.txt".into());
-    split.images_in = Some("archive/set/images".into());
-    case.manifest.layout.list_format = Some(efficientnet_data::manifest::ListFormat::ImageThenClass);
-    let splits = case.fetch().unwrap();
-    assert_eq!(splits[0].path, case.data().join("train.csv"));
-    let table = fs::read_to_string(&splits[0].path).unwrap();
-    let expected = "path,label\n\
-        archive/set/images/0034309.jpg,\"Boeing 707-320, early\"\n\
-        archive/set/images/0034958.jpg,F-16A/B\n";
-    assert_eq!(table, expected);
-    // What `inspect` and training then find.
-    let parts = efficientnet_data::inspect::open_splits(case.data().to_str().unwrap(), None).unwrap();
-    assert_eq!((parts.len(), parts[0].name.as_str(), parts[0].source.len()), (1, "train", 2));
-    assert_eq!(parts[0].source.classes(), ["Boeing 707-320, early", "F-16A/B"]);
-    let Content::File(bytes) = parts[0].source.read(0).unwrap() else { panic!("not a file") };
-    assert_eq!(bytes, b"bytes");
-
-    fs::remove_file(&splits[0].path).unwrap();
-    fs::write(case.data().join("archive/set/train.txt"), "0034309 F-16A/B\nnothing\n").unwrap();
-    let error = case.fetch().unwrap_err().to_string();
-    assert!(error.contains("train.txt: line 2 is not `IMAGE CLASS`"), "{error}");
 }
