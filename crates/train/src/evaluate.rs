@@ -73,7 +73,7 @@ impl Classifier {
 pub struct Evaluation {
     /// Of all ranks together.
     pub tally: Tally,
-    /// This rank's images: index in the source, and what came out.
+    /// All ranks' images: index in the source, and what came out.
     pub outcomes: Vec<(usize, Outcome)>,
     /// False where it was interrupted.
     pub complete: bool,
@@ -111,18 +111,24 @@ pub fn evaluate(
             }
         }
     }
-    Ok(Evaluation { tally: together(tally, ranks)?, outcomes, complete })
+    let (tally, outcomes) = together(tally, outcomes, ranks)?;
+    Ok(Evaluation { tally, outcomes, complete })
 }
 
-/// The sum of all ranks' tallies.
-fn together(own: Tally, ranks: &dyn Ranks) -> Result<Tally, TrainError> {
+type Outcomes = Vec<(usize, Outcome)>;
+
+/// The sum of all ranks' tallies, and all their outcomes in the order of the source.
+fn together(own: Tally, outcomes: Outcomes, ranks: &dyn Ranks) -> Result<(Tally, Outcomes), TrainError> {
     if ranks.world() == 1 {
-        return Ok(own);
+        return Ok((own, outcomes));
     }
     let lost = |error: serde_json::Error| TrainError::Ranks(error.to_string());
-    let mut sum = Tally::new(own.classes());
-    for bytes in ranks.gather(&serde_json::to_vec(&own).map_err(lost)?)? {
-        sum.merge(&serde_json::from_slice(&bytes).map_err(lost)?)?;
+    let (mut sum, mut all) = (Tally::new(own.classes()), Vec::new());
+    for bytes in ranks.gather(&serde_json::to_vec(&(own, outcomes)).map_err(lost)?)? {
+        let (tally, outcomes): (Tally, Outcomes) = serde_json::from_slice(&bytes).map_err(lost)?;
+        sum.merge(&tally)?;
+        all.extend(outcomes);
     }
-    Ok(sum)
+    all.sort_by_key(|(sample, _)| *sample);
+    Ok((sum, all))
 }

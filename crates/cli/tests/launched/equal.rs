@@ -1,5 +1,6 @@
 //! Two ranks of 8 images are one of 16.
 
+use std::fs;
 use std::path::Path;
 
 use super::bitmaps;
@@ -104,7 +105,7 @@ fn with_images_that_cannot_be_read() {
 #[test]
 fn a_measurement_is_exact_whatever_the_sizes() {
     let dir = tempfile::tempdir().unwrap();
-    let mut epochs = Vec::new();
+    let (mut epochs, mut mistakes) = (Vec::new(), Vec::new());
     for ranks in [1, 2, 3] {
         let out = dir.path().join(ranks.to_string());
         let batch = format!("data.batch_size={}", [16, 16, 15][ranks - 1]);
@@ -115,10 +116,14 @@ fn a_measurement_is_exact_whatever_the_sizes() {
         words.extend(["--set", "data.validation=\"shapes(images=37, size=32, seed=1)\""]);
         succeed(ranks, &words, &out);
         epochs.push(journal(&out)[1][0].clone());
+        let report = fs::read_to_string(out.join("report.html")).unwrap();
+        mistakes.push(report.matches("data:image").count());
     }
     for epoch in &epochs {
         assert_eq!(epoch["validation"]["images"], 37, "{epoch}");
         assert_eq!(epoch["validation"], epochs[0]["validation"]);
         assert_eq!(epoch["averaged"], epochs[0]["averaged"]);
     }
+    // The report shows the worst of all ranks' mistakes.
+    assert!(mistakes[0] > 20 && mistakes.iter().all(|count| *count == mistakes[0]), "{mistakes:?}");
 }
