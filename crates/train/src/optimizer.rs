@@ -84,7 +84,7 @@ impl OptimizerOptions {
                 let momentum = (momentum != 0.0).then(|| {
                     MomentumConfig::new().with_momentum(momentum).with_dampening(0.0).with_nesterov(nesterov)
                 });
-                let decay = (decay != 0.0).then(|| WeightDecayConfig { penalty: decay });
+                let decay = (decay != 0.0).then_some(WeightDecayConfig { penalty: decay });
                 Arc::new(SgdConfig::new().with_momentum(momentum).with_weight_decay(decay).build())
             }
             Rule::AdamW { betas, epsilon } => Arc::new(

@@ -132,7 +132,8 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
         at: At { step: state.step, position: state.position },
         recorder,
     };
-    Running { trainer, run, score: state.score, best: state.best, environment, linear_baseline }.to_the_end()
+    Running { trainer, run, score: state.score, best: state.best, environment, linear_baseline }
+        .into_finished()
 }
 
 fn open(
@@ -239,7 +240,7 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    fn to_the_end(mut self) -> Result<Finished, TrainError> {
+    fn into_finished(mut self) -> Result<Finished, TrainError> {
         let recipe = self.trainer.recipe;
         let mut last = None;
         while self.trainer.at.position.epoch < recipe.training.epochs {
