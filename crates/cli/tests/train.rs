@@ -1,5 +1,7 @@
 //! `efficientnet train` as a whole: killed at any moment and taken up again, it ends as if nothing had happened.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
