@@ -136,6 +136,49 @@ pub trait TrainingOps: Backend {
         default::mean_pool_backward::<Self>(dy, height, width)
     }
 
+    /// Sum of `x dy` over every plane, `[batch, channels, 1, 1]`.
+    fn plane_products(x: FloatTensor<Self>, dy: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_sum_dims(Self::float_mul(x, dy), &[2, 3])
+    }
+
+    /// Every plane of `x` times its number in `gate` plus its number in `shift`, both `[batch, channels, 1, 1]`.
+    fn scale_and_shift(
+        x: FloatTensor<Self>,
+        gate: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::float_add(Self::float_mul(x, gate), shift)
+    }
+
+    /// Squeeze-and-excitation, of weights `[squeezed, channels, 1, 1]` and `[channels, squeezed, 1, 1]`. Gives `y`, the
+    /// means `[batch, channels]`, what goes into the activation `[batch, squeezed]`, and the gate
+    /// `[batch, channels, 1, 1]`.
+    fn squeeze_excite(
+        x: FloatTensor<Self>,
+        reduce: FloatTensor<Self>,
+        reduce_bias: FloatTensor<Self>,
+        expand: FloatTensor<Self>,
+        expand_bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        default::squeeze_excite::<Self>(x, [reduce, reduce_bias, expand, expand_bias], activation)
+    }
+
+    /// Gradients of [`TrainingOps::squeeze_excite`] for `x` and the four parameters.
+    #[allow(clippy::too_many_arguments, clippy::type_complexity, reason = "each is a tensor of the formula")]
+    fn squeeze_excite_backward(
+        x: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        squeezed: FloatTensor<Self>,
+        gate: FloatTensor<Self>,
+        reduce: FloatTensor<Self>,
+        expand: FloatTensor<Self>,
+        activation: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        default::squeeze_excite_backward::<Self>(x, dy, [mean, squeezed, gate], [reduce, expand], activation)
+    }
+
     /// Sums over all processes, by the function of [`norm_sync`](crate::norm_sync); `values` itself without one. The gradient is the sum
     /// of the processes' gradients.
     fn sum_over_processes(values: FloatTensor<Self>) -> FloatTensor<Self> {
