@@ -3,9 +3,10 @@
 
 mod training_common;
 
-use efficientnet_kernels::training::Convolution;
+use efficientnet_kernels::Activation;
+use efficientnet_kernels::training::{Convolution, NormAct};
 use proptest::prelude::*;
-use training_common::check_convolution;
+use training_common::{check_convolution, check_elementwise, check_norm};
 
 prop_compose! {
     /// Kernel, stride and a padding smaller than the kernel, of a map of at least the kernel's size.
@@ -80,5 +81,35 @@ proptest! {
             stride: [stride; 2],
             padding: [0; 4],
         });
+    }
+}
+
+fn activation() -> impl Strategy<Value = Activation> {
+    prop::sample::select(vec![
+        Activation::None,
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::Silu,
+        Activation::Sigmoid,
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn norms(
+        batch in batch(),
+        channels in 1_usize..20,
+        pixels in 1_usize..70,
+        activation in activation(),
+        far in prop::sample::select(vec![0.0_f32, 1.0, 100.0]),
+    ) {
+        check_norm(&NormAct { batch, channels, pixels, epsilon: 1e-3, activation }, far);
+    }
+
+    #[test]
+    fn elementwise(planes in 0_usize..30, pixels in 1_usize..70) {
+        check_elementwise(planes, pixels);
     }
 }

@@ -32,16 +32,15 @@ impl Task for Gather<'_> {
                 block::<S, 8>(s, place(done), taps, weight);
                 done += 8;
             }
-            if vectors - done >= 4 {
-                block::<S, 4>(s, place(done), taps, weight);
-                done += 4;
-            }
-            if vectors - done >= 2 {
-                block::<S, 2>(s, place(done), taps, weight);
-                done += 2;
-            }
-            if vectors > done {
-                block::<S, 1>(s, place(done), taps, weight);
+            match vectors - done {
+                0 => {}
+                1 => block::<S, 1>(s, place(done), taps, weight),
+                2 => block::<S, 2>(s, place(done), taps, weight),
+                3 => block::<S, 3>(s, place(done), taps, weight),
+                4 => block::<S, 4>(s, place(done), taps, weight),
+                5 => block::<S, 5>(s, place(done), taps, weight),
+                6 => block::<S, 6>(s, place(done), taps, weight),
+                _ => block::<S, 7>(s, place(done), taps, weight),
             }
         }
     }
@@ -67,7 +66,7 @@ unsafe fn block<S: Simd, const T: usize>(
                 *sum = s.mul_add(weight, s.load(from.add(i * S::LANES)), *sum);
             }
         }
-        for (i, sum) in sums.into_iter().enumerate() {
+        for (i, &sum) in sums.iter().enumerate() {
             s.store(out.add(i * S::LANES), sum);
         }
     }
@@ -133,7 +132,7 @@ impl<const T: usize> Task for Fixed<'_, T> {
                     vectors[i] = s.mul_add(other, load(s, from[i].add(at), count), vectors[i]);
                 }
             });
-            for (i, vector) in vectors.into_iter().enumerate() {
+            for (i, &vector) in vectors.iter().enumerate() {
                 s.store(sums.as_mut_ptr().add(i * S::LANES), vector);
             }
         }
