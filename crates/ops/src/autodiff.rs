@@ -22,12 +22,19 @@ impl<B: TrainingOps> Backward<B, 2> for Conv {
         let (x, weight, x_shape, weight_shape, options) = ops.state;
         let x: FloatTensor<B> = checkpointer.retrieve_node_output(x);
         let weight: FloatTensor<B> = checkpointer.retrieve_node_output(weight);
-        if let Some(node) = for_weight {
-            let gradient = B::conv_weight_gradient(x, dy.clone(), weight_shape, options.clone());
-            grads.register::<B>(node.id, gradient);
-        }
-        if let Some(node) = for_x {
-            grads.register::<B>(node.id, B::conv_input_gradient(dy, weight, x_shape, options));
+        match (for_x, for_weight) {
+            (Some(for_x), Some(for_weight)) => {
+                let (dx, dw) = B::conv_gradients(x, dy, weight, options);
+                grads.register::<B>(for_x.id, dx);
+                grads.register::<B>(for_weight.id, dw);
+            }
+            (Some(node), None) => {
+                grads.register::<B>(node.id, B::conv_input_gradient(dy, weight, x_shape, options))
+            }
+            (None, Some(node)) => {
+                grads.register::<B>(node.id, B::conv_weight_gradient(x, dy, weight_shape, options))
+            }
+            (None, None) => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 #![allow(deprecated)]
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, backend_extension, ops::ConvOptions};
+use burn::backend::{Backend, TensorMetadata, backend_extension, ops::ConvOptions};
 
 use crate::{Activation, default, optimise};
 
@@ -43,6 +43,18 @@ pub trait TrainingOps: Backend {
         options: ConvOptions<2>,
     ) -> FloatTensor<Self> {
         default::conv_weight_gradient::<Self>(x, dy, shape, options)
+    }
+
+    /// Both gradients of [`TrainingOps::conv`], for its input and its weight.
+    fn conv_gradients(
+        x: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (x_shape, weight_shape) = (x.shape().dims(), weight.shape().dims());
+        let dw = Self::conv_weight_gradient(x, dy.clone(), weight_shape, options.clone());
+        (Self::conv_input_gradient(dy, weight, x_shape, options), dw)
     }
 
     /// Batch normalisation with the batch's own statistics, and the activation. Gives `y`, mean, biased variance, and
@@ -226,6 +238,3 @@ pub trait TrainingOps: Backend {
 
 #[cfg(feature = "ndarray")]
 impl TrainingOps for burn::backend::NdArray {}
-
-#[cfg(feature = "tch")]
-impl TrainingOps for burn::backend::LibTorch {}

@@ -33,6 +33,8 @@ pub mod optimise;
 mod path;
 #[cfg(feature = "flex")]
 mod pool;
+#[cfg(feature = "tch")]
+mod torch;
 
 pub use efficientnet_kernels::Activation;
 pub use extension::TrainingOps;
