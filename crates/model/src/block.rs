@@ -32,7 +32,8 @@ impl SqueezeExcite {
     /// # Shapes
     /// - input and output: `[batch, channels, height, width]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        if let (true, Some(reduce), Some(expand)) = (ops::is_fused(&x), &self.reduce.bias, &self.expand.bias) {
+        if let (true, Some(reduce), Some(expand)) = (ops::is_fused(&x), &self.reduce.bias, &self.expand.bias)
+        {
             let fused = ops::SqueezeExcite {
                 reduce: (self.reduce.weight.val(), reduce.val()),
                 expand: (self.expand.weight.val(), expand.val()),

@@ -135,6 +135,9 @@ fn gradients_of_other_families_are_too() {
     compare("mobilenetv2", "flex");
     compare("resnet18", "flex");
     compare("efficientnet-lite0", "ndarray");
+    if efficientnet_backend::device("tch").is_ok() {
+        compare("efficientnet-b0", "tch");
+    }
 }
 
 #[test]

@@ -240,8 +240,7 @@ impl TrainingOps for Flex {
         options: optimise::RmspropTf,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let gradient = Values::of(gradient);
-        let [mut weight, mut mean_square, mut momentum] =
-            [weight, mean_square, momentum].map(contiguous);
+        let [mut weight, mut mean_square, mut momentum] = [weight, mean_square, momentum].map(contiguous);
         let (w, s, m) = (weight.storage_mut(), mean_square.storage_mut(), momentum.storage_mut());
         options.step(w, &gradient, s, m);
         (weight, mean_square, momentum)

@@ -172,11 +172,20 @@ impl SqueezeExcite {
         let [_, channels, ..] = x.dims();
         let [squeezed] = reduce_bias.dims();
         assert_eq!(reduce.dims(), [squeezed, channels, 1, 1], "the weight that squeezes {channels} channels");
-        assert_eq!(expand.dims(), [channels, squeezed, 1, 1], "the weight that expands to {channels} channels");
+        assert_eq!(
+            expand.dims(),
+            [channels, squeezed, 1, 1],
+            "the weight that expands to {channels} channels"
+        );
         assert_eq!(expand_bias.dims(), [channels], "one number a channel");
         if !is_fused(&x) {
             let pointwise = |x, weight, bias| {
-                burn::tensor::module::conv2d(x, weight, Some(bias), ConvOptions::new([1; 2], [0; 2], [1; 2], 1))
+                burn::tensor::module::conv2d(
+                    x,
+                    weight,
+                    Some(bias),
+                    ConvOptions::new([1; 2], [0; 2], [1; 2], 1),
+                )
             };
             let squeezed = pointwise(mean_pool(x.clone()), reduce, reduce_bias);
             let gate = pointwise(composed::activate(activation, squeezed), expand, expand_bias);

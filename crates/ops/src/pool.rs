@@ -49,7 +49,10 @@ pub(crate) fn take(length: usize) -> Vec<f32> {
 
 /// Keeps a tensor's memory, if nobody else holds it.
 pub(crate) fn give(tensor: FlexTensor) {
-    if tensor.dtype() != DType::F32 || !tensor.is_unique() || tensor.bytes().len() < SHORTEST * size_of::<f32>() {
+    if tensor.dtype() != DType::F32
+        || !tensor.is_unique()
+        || tensor.bytes().len() < SHORTEST * size_of::<f32>()
+    {
         return;
     }
     // The whole memory, whatever part of it the tensor saw.

@@ -30,7 +30,8 @@ fn convolve(x: &Tensor, weight: &Tensor, options: &ConvOptions<2>) -> Tensor {
     let [(top, bottom), (left, right)] = options.padding.map(|(before, after)| (before as i64, after as i64));
     let stride = options.stride.map(|stride| stride as i64);
     let groups = options.groups as i64;
-    let conv = |x: &Tensor, padding: [i64; 2]| x.conv2d(weight, None::<Tensor>, stride, padding, [1, 1], groups);
+    let conv =
+        |x: &Tensor, padding: [i64; 2]| x.conv2d(weight, None::<Tensor>, stride, padding, [1, 1], groups);
     match options.is_asymmetric() {
         false => conv(x, [top, left]),
         true => conv(&x.constant_pad_nd([left, right, top, bottom]), [0, 0]),
