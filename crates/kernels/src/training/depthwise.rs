@@ -15,9 +15,10 @@ mod lines;
 mod product;
 
 use self::lines::{Lines, Phases};
-use self::product::{Gather, correlate};
+use self::product::{Gather, blocks, correlate};
 use super::convolution::Convolution;
 use super::run::{Scratch, detected, for_each};
+use super::vector::Fetch;
 use crate::memory::Arena;
 use crate::simd::{Simd, Task};
 
@@ -73,9 +74,11 @@ impl Task for Forward<'_> {
         for plane in planes {
             lines.fold(s, &x[plane * inputs..][..inputs], phases);
             let weight = &weight[plane % conv.in_channels * taps.len()..][..taps.len()];
-            s.enter(Gather { line: phases, taps: &taps, weight, out, len: lines.len() });
             // SAFETY: this plane is this task's.
             let y = unsafe { y.part_mut(plane * outputs..(plane + 1) * outputs) };
+            let next = [(&*y, 0, outputs), (x, (plane + 1) * inputs, inputs)];
+            let fetch = &mut Fetch::new(next, blocks::<S>(lines.len()));
+            s.enter(Gather { line: phases, taps: &taps, weight, out, len: lines.len(), fetch });
             lines.take_output(s, out, y);
         }
     }
@@ -116,16 +119,18 @@ impl Task for InputGradient<'_> {
         for plane in planes {
             lines.spread_output(s, &dy[plane * outputs..][..outputs], &mut line[lines.reach()..]);
             let weight = &weight[plane % conv.in_channels * count..][..count];
+            // SAFETY: this plane is this task's.
+            let dx = unsafe { dx.part_mut(plane * inputs..(plane + 1) * inputs) };
+            let next = [(&*dx, 0, inputs), (dy, (plane + 1) * outputs, outputs)];
+            let fetch = &mut Fetch::new(next, blocks::<S>(lines.phase_len()) * taps.len());
             for (phase, (taps, places)) in taps.iter().zip(&places).enumerate() {
                 for (own, &place) in own.iter_mut().zip(places) {
                     *own = weight[place];
                 }
                 let out = &mut phases[phase * lines.phase()..][..lines.phase()];
                 let weight = &own[..taps.len()];
-                s.enter(Gather { line, taps, weight, out, len: lines.phase_len() });
+                s.enter(Gather { line, taps, weight, out, len: lines.phase_len(), fetch });
             }
-            // SAFETY: this plane is this task's.
-            let dx = unsafe { dx.part_mut(plane * inputs..(plane + 1) * inputs) };
             lines.unfold(s, phases, dx);
         }
     }
@@ -170,7 +175,10 @@ impl Task for WeightGradient<'_> {
                 let plane = image * conv.in_channels + channel;
                 lines.fold(s, &x[plane * inputs..][..inputs], phases);
                 lines.spread_output(s, &dy[plane * outputs..][..outputs], line);
-                correlate(s, phases, &taps, &line[..lines.len()], sums);
+                let next = plane + conv.in_channels;
+                let next = [(x, next * inputs, inputs), (dy, next * outputs, outputs)];
+                let fetch = Fetch::new(next, lines.len().div_ceil(S::LANES));
+                correlate(s, phases, &taps, &line[..lines.len()], sums, fetch);
             }
             // SAFETY: this channel is this task's.
             let dw = unsafe { dw.part_mut(channel * taps.len()..(channel + 1) * taps.len()) };
