@@ -11,9 +11,12 @@
 //! - dw: `dw[tap] = sum over i of dy[i] x[offset + i]`
 //! - dx, phase by phase: `x[i] = sum over the phase's taps of w[tap] dy[i - offset]`
 
+mod block;
+mod by_blocks;
 mod lines;
 mod product;
 
+use self::by_blocks::ByBlocks;
 use self::lines::{Lines, Phases};
 use self::product::{Gather, blocks, correlate};
 use super::convolution::Convolution;
@@ -42,9 +45,12 @@ fn together(numbers: usize) -> usize {
 }
 
 pub(super) fn forward(conv: &Convolution, x: &[f32], weight: &[f32], y: &mut [f32]) {
+    let (isa, y) = (detected(), Arena::of(y));
+    if isa.dispatch(ByBlocks::Forward(conv, x, weight, y)) {
+        return;
+    }
     let lines = Lines::new(conv);
     let (planes, together) = (conv.batch * conv.in_channels, together(conv.height * conv.width));
-    let (isa, y) = (detected(), Arena::of(y));
     for_each(planes.div_ceil(together), cost(conv), |task| {
         let planes = task * together..((task + 1) * together).min(planes);
         isa.dispatch(Forward { conv, lines: &lines, planes, x, weight, y });
@@ -85,9 +91,12 @@ impl Task for Forward<'_> {
 }
 
 pub(super) fn input_gradient(conv: &Convolution, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+    let (isa, dx) = (detected(), Arena::of(dx));
+    if isa.dispatch(ByBlocks::InputGradient(conv, dy, weight, dx)) {
+        return;
+    }
     let lines = Lines::new(conv);
     let (planes, together) = (conv.batch * conv.in_channels, together(conv.height * conv.width));
-    let (isa, dx) = (detected(), Arena::of(dx));
     for_each(planes.div_ceil(together), cost(conv), |task| {
         let planes = task * together..((task + 1) * together).min(planes);
         isa.dispatch(InputGradient { conv, lines: &lines, planes, dy, weight, dx });
@@ -137,9 +146,12 @@ impl Task for InputGradient<'_> {
 }
 
 pub(super) fn weight_gradient(conv: &Convolution, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    let (isa, dw) = (detected(), Arena::of(dw));
+    if isa.dispatch(ByBlocks::WeightGradient(conv, x, dy, dw)) {
+        return;
+    }
     let lines = Lines::new(conv);
     let (channels, together) = (conv.in_channels, together(conv.batch * conv.height * conv.width));
-    let (isa, dw) = (detected(), Arena::of(dw));
     for_each(channels.div_ceil(together), cost(conv), |task| {
         let channels = task * together..((task + 1) * together).min(channels);
         isa.dispatch(WeightGradient { conv, lines: &lines, channels, x, dy, dw });
