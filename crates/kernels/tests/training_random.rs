@@ -55,6 +55,28 @@ proptest! {
     }
 
     #[test]
+    fn depthwise_of_many_channels(
+        batch in batch(),
+        channels in 8_usize..50,
+        kernel in prop::sample::select(vec![3_usize, 5]),
+        stride in 1_usize..=2,
+        more in [0_usize..14, 0_usize..20],
+        padding in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3],
+    ) {
+        check_convolution(&Convolution {
+            batch,
+            in_channels: channels,
+            out_channels: channels,
+            groups: channels,
+            height: kernel + more[0],
+            width: kernel + more[1],
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding,
+        });
+    }
+
+    #[test]
     fn groups(window in window(), batch in batch(), groups in 1_usize..4, ins in 1_usize..5, outs in 1_usize..5) {
         let conv =
             Convolution { batch, in_channels: groups * ins, out_channels: groups * outs, groups, ..window };

@@ -1,7 +1,7 @@
 //! The two loops over lines: many numbers from a few weights, and a few weights from many numbers.
 
 use crate::simd::{Simd, Task};
-use crate::training::vector::{each, load};
+use crate::training::vector::{Fetch, each, load};
 
 /// `out[i] = sum over taps of weight[tap] line[taps[tap] + i]` for `i` in `0..len`; up to a vector more is written.
 pub(super) struct Gather<'a> {
@@ -12,6 +12,16 @@ pub(super) struct Gather<'a> {
     pub weight: &'a [f32],
     pub out: &'a mut [f32],
     pub len: usize,
+    /// A step for every block of vectors.
+    pub fetch: &'a mut Fetch,
+}
+
+/// Vectors of a block.
+const BLOCK: usize = 8;
+
+/// Blocks for so many numbers.
+pub(super) fn blocks<S: Simd>(len: usize) -> usize {
+    len.div_ceil(BLOCK * S::LANES)
 }
 
 impl Task for Gather<'_> {
@@ -19,7 +29,7 @@ impl Task for Gather<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { line, taps, weight, out, len } = self;
+        let Self { line, taps, weight, out, len, fetch } = self;
         let vectors = len.div_ceil(S::LANES);
         assert!(vectors * S::LANES <= out.len() && weight.len() == taps.len());
         assert!(taps.iter().all(|tap| tap + vectors * S::LANES <= line.len()));
@@ -28,10 +38,12 @@ impl Task for Gather<'_> {
         unsafe {
             let (line, out) = (line.as_ptr(), out.as_mut_ptr());
             let place = |done: usize| (line.add(done * S::LANES), out.add(done * S::LANES));
-            while vectors - done >= 8 {
-                block::<S, 8>(s, place(done), taps, weight);
-                done += 8;
+            while vectors - done >= BLOCK {
+                fetch.step(s);
+                block::<S, BLOCK>(s, place(done), taps, weight);
+                done += BLOCK;
             }
+            fetch.step(s);
             match vectors - done {
                 0 => {}
                 1 => block::<S, 1>(s, place(done), taps, weight),
@@ -73,7 +85,16 @@ unsafe fn block<S: Simd, const T: usize>(
 }
 
 /// Adds, for every tap, the products of `other[i]` and `line[tap + i]` to the tap's vector in `sums`.
-pub(super) fn correlate<S: Simd>(s: S, line: &[f32], taps: &[usize], other: &[f32], sums: &mut [f32]) {
+///
+/// `fetch` makes a step for every vector of the first taps.
+pub(super) fn correlate<S: Simd>(
+    s: S,
+    line: &[f32],
+    taps: &[usize],
+    other: &[f32],
+    sums: &mut [f32],
+    mut fetch: Fetch,
+) {
     // As many as fit the registers beside one of the inputs.
     let most = if S::ACCUMULATORS >= 25 { 25 } else { 9 };
     let mut at = 0;
@@ -83,7 +104,8 @@ pub(super) fn correlate<S: Simd>(s: S, line: &[f32], taps: &[usize], other: &[f3
             9.. => 9,
             rest => rest,
         };
-        let part = Correlate { line, taps: &taps[at..at + count], other, sums: &mut sums[at * S::LANES..] };
+        let part =
+            Correlate { line, taps: &taps[at..at + count], other, sums: &mut sums[at * S::LANES..], fetch };
         match count {
             25 => s.enter(Fixed::<25>(part)),
             9 => s.enter(Fixed::<9>(part)),
@@ -96,6 +118,7 @@ pub(super) fn correlate<S: Simd>(s: S, line: &[f32], taps: &[usize], other: &[f3
             2 => s.enter(Fixed::<2>(part)),
             _ => s.enter(Fixed::<1>(part)),
         }
+        fetch = Fetch::NONE;
         at += count;
     }
 }
@@ -105,6 +128,7 @@ struct Correlate<'a> {
     taps: &'a [usize],
     other: &'a [f32],
     sums: &'a mut [f32],
+    fetch: Fetch,
 }
 
 /// So many taps at once.
@@ -115,7 +139,7 @@ impl<const T: usize> Task for Fixed<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Correlate { line, taps, other, sums } = self.0;
+        let Correlate { line, taps, other, sums, mut fetch } = self.0;
         assert!(taps.len() == T && sums.len() >= T * S::LANES);
         assert!(taps.iter().all(|tap| tap + other.len() <= line.len()));
         let mut from = [line.as_ptr(); T];
@@ -127,6 +151,7 @@ impl<const T: usize> Task for Fixed<'_, T> {
                 vectors[i] = s.load(sums.as_ptr().add(i * S::LANES));
             }
             each!(S, other.len(), |at, count| {
+                fetch.step(s);
                 let other = load(s, other.as_ptr().add(at), count);
                 for i in 0..T {
                     vectors[i] = s.mul_add(other, load(s, from[i].add(at), count), vectors[i]);
