@@ -9,6 +9,8 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::mpi;
+
 /// A compute backend of the `efficientnet` binary; also the name of its Cargo feature and of its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -124,6 +126,9 @@ pub struct Features {
     pub backends: Vec<Backend>,
     /// Kernel fusion and autotuning.
     pub tuned: bool,
+    /// Training over several processes. No third set: it rebuilds two crates of ours.
+    #[serde(default)]
+    pub mpi: bool,
 }
 
 impl Features {
@@ -141,7 +146,12 @@ impl Features {
         let backends: Vec<_> = Backend::ALL.into_iter().filter(|&backend| belongs(backend)).collect();
         // Without a CubeCL backend there is nothing to tune, and the flag would only make a third set.
         let tuned = tuned && backends.iter().any(|backend| backend.is_cube());
-        Self { backends, tuned }
+        Self { backends, tuned, mpi: false }
+    }
+
+    /// With training over several processes, or without.
+    pub fn with_mpi(self, mpi: bool) -> Self {
+        Self { mpi, ..self }
     }
 
     /// Whether a binary with these features can stand in for one with `other`.
@@ -149,18 +159,23 @@ impl Features {
         let has_cube = other.backends.iter().any(|backend| backend.is_cube());
         other.backends.iter().all(|backend| self.backends.contains(backend))
             && (self.tuned == other.tuned || !has_cube)
+            && (self.mpi || !other.mpi)
     }
 
     /// The value of `--features` for `package`.
     pub fn to_flag(&self, package: &str) -> String {
-        let names = self.backends.iter().map(|backend| backend.name()).chain(self.tuned.then_some("tuned"));
+        let extras = [(self.tuned, "tuned"), (self.mpi, mpi::NAME)]
+            .into_iter()
+            .filter_map(|(on, name)| on.then_some(name));
+        let names = self.backends.iter().map(|backend| backend.name()).chain(extras);
         names.map(|name| format!("{package}/{name}")).collect::<Vec<_>>().join(",")
     }
 }
 
 impl fmt::Display for Features {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", names(&self.backends), if self.tuned { ",tuned" } else { "" })
+        let extra = |on: bool, text: &'static str| if on { text } else { "" };
+        write!(f, "{}{}{}", names(&self.backends), extra(self.tuned, ",tuned"), extra(self.mpi, ",mpi"))
     }
 }
 
@@ -216,5 +231,9 @@ mod tests {
         assert!(full.covers(&small) && tuned.covers(&small) && !small.covers(&full));
         assert!(!full.covers(&tuned) && !tuned.covers(&full));
         assert!(!Features::for_backends(&[Flex], |_| true, true).tuned);
+        let several = small.clone().with_mpi(true);
+        assert!(several.covers(&small) && !small.covers(&several));
+        assert_eq!(several.to_string(), "flex,ndarray,mpi");
+        assert_eq!(several.to_flag("x"), "x/flex,x/ndarray,x/mpi");
     }
 }

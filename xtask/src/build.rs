@@ -58,11 +58,12 @@ pub fn features(wanted: &[Backend], tuned: bool, system: &System) -> Result<Feat
 /// The features for `wanted`, whatever was built before.
 fn exact(wanted: &[Backend], tuned: bool, system: &System) -> Features {
     let runs = |backend| doctor::verdict(backend, system).runs;
-    Features::for_backends(wanted, runs, tuned || system.has_gpu())
+    Features::for_backends(wanted, runs, tuned || system.has_gpu()).with_mpi(system.mpi.works())
 }
 
 fn still_builds(features: &Features, system: &System) -> bool {
-    features.backends.iter().all(|&backend| doctor::verdict(backend, system).builds)
+    let builds = |backend: &Backend| doctor::verdict(*backend, system).builds;
+    features.backends.iter().all(builds) && (!features.mpi || system.mpi.works())
 }
 
 /// Remembers what was built; called after a success.

@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: which backends can be built and run here, and what would mend the others.
+//! `cargo xtask doctor`: which backends, and whether MPI, can be built and run here, and what would mend the others.
 
 use std::process::Command;
 
@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::backend::{Backend, Selection, names};
 use crate::error::{Context, Error, Result};
 use crate::machine::{Machine, free_disk, human_bytes};
+use crate::mpi;
 use crate::paths;
 use crate::process::probe;
 use crate::system::{Adapter, System};
@@ -130,6 +131,7 @@ pub fn print(json: bool) -> Result<()> {
     if json {
         let text = serde_json::json!({
             "machine": machine, "free_disk_bytes": disk, "gpu": system.has_gpu(), "backends": verdicts,
+            "mpi": { "works": system.mpi.works(), "note": system.mpi.note() },
         });
         let text = serde_json::to_string_pretty(&text).doing(|| "cannot write JSON".into())?;
         println!("{text}");
@@ -149,6 +151,10 @@ pub fn print(json: bool) -> Result<()> {
         if let Some(remedy) = &verdict.remedy {
             println!("{:<24}-> {remedy}", "");
         }
+    }
+    println!("\n{:<9}{:<15}{}", mpi::NAME, if system.mpi.works() { "yes" } else { "no" }, system.mpi.note());
+    if !system.mpi.works() {
+        println!("{:<24}-> {}", "", mpi::REMEDY);
     }
     println!("\n`all` here means: {}", names(&ready(&system)));
     Ok(())
@@ -179,6 +185,7 @@ fn minor_version(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mpi::Mpi;
 
     fn bare() -> System {
         System {
@@ -189,6 +196,7 @@ mod tests {
             libcuda: false,
             nvrtc: false,
             cuda_toolkit: None,
+            mpi: Mpi { compiler: false, launcher: false, libclang: false },
         }
     }
 

@@ -96,6 +96,7 @@ fn quote(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mpi::Mpi;
 
     fn system(adapter: Adapter) -> System {
         System {
@@ -106,6 +107,7 @@ mod tests {
             libcuda: false,
             nvrtc: false,
             cuda_toolkit: None,
+            mpi: Mpi { compiler: false, launcher: false, libclang: false },
         }
     }
 

@@ -11,6 +11,7 @@ mod doctor;
 mod environment;
 mod error;
 mod machine;
+mod mpi;
 mod paths;
 mod process;
 mod report;
@@ -24,6 +25,7 @@ use clap::{Parser, Subcommand};
 
 use crate::backend::{Backend, Selection};
 use crate::error::Result;
+use crate::setup::Part;
 use crate::system::System;
 
 #[derive(Debug, Parser)]
@@ -46,11 +48,11 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Fetch what backends need, by package name
+    /// Fetch what backends, or training over MPI, need, by package name
     Setup {
-        /// The backends
-        #[arg(required = true, value_name = "BACKEND")]
-        backends: Vec<Backend>,
+        /// Backends, and `mpi`
+        #[arg(required = true, value_name = "NAME")]
+        parts: Vec<Part>,
         /// Fetch again what is there already
         #[arg(long)]
         force: bool,
@@ -124,7 +126,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Doctor { json } => doctor::print(json),
-        Task::Setup { backends, force } => setup::setup(&backends, force),
+        Task::Setup { parts, force } => setup::setup(&parts, force),
         Task::Env { backends } => environment::print(&backends),
         Task::Build { backends, tuned, profile } => {
             let system = System::here();

@@ -1,4 +1,4 @@
-//! What this machine offers to the backends: libtorch, Vulkan, CUDA, compilers.
+//! What this machine offers to the backends: libtorch, Vulkan, CUDA, compilers; and MPI.
 //!
 //! Facts only, gathered once; [`crate::doctor`] draws the conclusions and [`crate::environment`] the variables.
 
@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::mpi::Mpi;
 use crate::paths;
 use crate::process::probe;
 
@@ -54,6 +55,8 @@ pub struct System {
     pub nvrtc: bool,
     /// The CUDA toolkit, whose headers the run-time compiler includes.
     pub cuda_toolkit: Option<PathBuf>,
+    /// MPI, for training over several processes.
+    pub mpi: Mpi,
 }
 
 impl System {
@@ -77,6 +80,7 @@ impl System {
             libcuda: libraries.have("libcuda.so.1"),
             nvrtc: libraries.have("libnvrtc.so") || toolkit.join("lib64").join("libnvrtc.so").exists(),
             cuda_toolkit: Some(toolkit).filter(|folder| folder.join("include").is_dir()),
+            mpi: Mpi::here(),
         }
     }
 
@@ -87,13 +91,13 @@ impl System {
 }
 
 /// The shared libraries that the loader knows.
-struct Libraries {
+pub(crate) struct Libraries {
     cached: String,
     folders: Vec<PathBuf>,
 }
 
 impl Libraries {
-    fn known() -> Self {
+    pub fn known() -> Self {
         let cached =
             ["ldconfig", "/sbin/ldconfig"].iter().find_map(|name| probe(Command::new(name).arg("-p")));
         let named = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
@@ -101,14 +105,15 @@ impl Libraries {
     }
 
     /// Whether a library of this name, or of this name and a version after it, is there.
-    fn have(&self, name: &str) -> bool {
+    pub fn have(&self, name: &str) -> bool {
         let listed = self.cached.lines().any(|line| line.trim_start().starts_with(name));
         listed
             || self.folders.iter().any(|folder| file_names(folder).iter().any(|file| file.starts_with(name)))
     }
 }
 
-fn file_names(folder: &Path) -> Vec<String> {
+/// Names of a folder's entries; none where it cannot be read.
+pub(crate) fn file_names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }

@@ -8,11 +8,14 @@ use crate::backend::{Backend, Selection, names};
 use crate::build;
 use crate::doctor::{self, Verdict};
 use crate::error::{Context, Error, Result};
+use crate::mpi;
 use crate::process;
 use crate::system::System;
 
 /// The backends that the tests have to run, as a comma-separated list. One that is not compiled in fails its test.
 pub const BACKENDS_VARIABLE: &str = "EFFICIENTNET_TEST_BACKENDS";
+/// Set to `1` where training over several processes has to be tested: a build without it then fails its test.
+pub const MPI_VARIABLE: &str = "EFFICIENTNET_TEST_MPI";
 /// Set to `1`: the largest networks too.
 pub const ALL_VARIABLE: &str = "EFFICIENTNET_TEST_ALL";
 
@@ -61,12 +64,16 @@ pub fn test(selection: Option<&Selection>, all: bool, arguments: &[String]) -> R
         .filter(|backend| selection.is_none() && !backends.contains(backend))
         .map(|backend| doctor::verdict(backend, &system))
         .collect();
-    println!("testing the backends {}", names(&backends));
-    report(&left_out);
+    let mpi = if system.mpi.works() { ", and training over MPI" } else { "" };
+    println!("testing the backends {}{mpi}", names(&backends));
+    report(&left_out, &system);
 
     let features = build::features(&backends, false, &system)?;
     let mut command = build::cargo("test", &features, &system)?;
     command.arg("--release").env(BACKENDS_VARIABLE, names(&backends));
+    if system.mpi.works() {
+        command.env(MPI_VARIABLE, "1");
+    }
     if all {
         command.env(ALL_VARIABLE, "1");
     }
@@ -83,7 +90,7 @@ pub fn test(selection: Option<&Selection>, all: bool, arguments: &[String]) -> R
     let (success, tally) = run(&mut command, &mut std::io::stdout())?;
     let seconds = start.elapsed().as_secs();
     println!(
-        "\ntests: {} passed, {} failed, {} ignored in {} programs, {} min {:02} s with the build; backends: {}",
+        "\ntests: {} passed, {} failed, {} ignored in {} programs, {} min {:02} s with the build; backends: {}{mpi}",
         tally.passed,
         tally.failed,
         tally.ignored,
@@ -92,7 +99,7 @@ pub fn test(selection: Option<&Selection>, all: bool, arguments: &[String]) -> R
         seconds % 60,
         names(&backends)
     );
-    report(&left_out);
+    report(&left_out, &system);
     if !success {
         return Err(Error::failure(match tally.failed {
             0 => "the tests did not finish: see above".to_string(),
@@ -102,9 +109,12 @@ pub fn test(selection: Option<&Selection>, all: bool, arguments: &[String]) -> R
     build::remember(&features)
 }
 
-fn report(left_out: &[Verdict]) {
+fn report(left_out: &[Verdict], system: &System) {
     for verdict in left_out {
         println!("NOT tested: {}", doctor::sentence(verdict));
+    }
+    if !system.mpi.works() {
+        println!("NOT tested: {} ({}; to mend it: {})", mpi::NAME, system.mpi.note(), mpi::REMEDY);
     }
 }
 

@@ -27,11 +27,19 @@ pub enum CliError {
 impl CliError {
     /// Prints the sentence and gives the exit status.
     pub fn report(&self) -> ExitCode {
+        match (self.failure(), self) {
+            (Some((sentence, status)), _) => say(sentence, status),
+            (None, Self::OutputClosed) => ExitCode::SUCCESS,
+            (None, _) => say("interrupted", 130),
+        }
+    }
+
+    /// Sentence and exit status, where something went wrong.
+    pub fn failure(&self) -> Option<(&str, u8)> {
         match self {
-            Self::Usage(sentence) => say(sentence, 2),
-            Self::Failure(sentence) => say(sentence, 1),
-            Self::Interrupted => say("interrupted", 130),
-            Self::OutputClosed => ExitCode::SUCCESS,
+            Self::Usage(sentence) => Some((sentence, 2)),
+            Self::Failure(sentence) => Some((sentence, 1)),
+            Self::Interrupted | Self::OutputClosed => None,
         }
     }
 
@@ -114,6 +122,7 @@ impl From<TrainError> for CliError {
             TrainError::Device(_)
             | TrainError::Ranks(_)
             | TrainError::NotFinite { .. }
+            | TrainError::NothingRead { .. }
             | TrainError::Journal(_)
             | TrainError::Board(_) => Self::Failure(error.to_string()),
             other => Self::Usage(other.to_string()),

@@ -312,6 +312,9 @@ fn or_is_left_out_and_listed() {
     // Its place holds a real image all the same.
     assert_eq!(epoch[2].valid()[..3], [true, false, true]);
     assert_eq!(epoch[2].levels()[SIDE * SIDE * 3], 16);
+    // What is to be said of it is that image's class, 0, and not the 1 of what could not be read.
+    assert_eq!(epoch[2].labels()[..2], [0, 1]);
+    assert_eq!(epoch[2].soft_targets(4, 0.0)[4..8], [1.0, 0.0, 0.0, 0.0]);
 }
 
 #[test]

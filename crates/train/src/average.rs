@@ -40,6 +40,11 @@ impl Average {
         network.valid().map(&mut Replace { average: self })
     }
 
+    /// The average of one tensor, laid out flat.
+    pub(crate) fn get_mut(&mut self, id: ParamId) -> Option<&mut Tensor<1>> {
+        self.values.get_mut(&id)
+    }
+
     /// The averages on the host, as Burn lays tensors out, by canonical name and in that order.
     ///
     /// # Errors

@@ -104,9 +104,40 @@ pub enum TrainError {
         /// Its images' names.
         images: String,
     },
+    /// An update without images.
+    #[error("none of the images of step {step} could be read; look at the data set with `efficientnet data`")]
+    NothingRead {
+        /// The step, from 1.
+        step: u64,
+    },
+    /// Ranks that were not started alike.
+    #[error(
+        "rank {rank} has another recipe or other images than rank 0; start all ranks with the same command, on the same files"
+    )]
+    Unlike {
+        /// The first that differs.
+        rank: usize,
+    },
+    /// Statistics over all ranks on a device that cannot take them.
+    #[error(
+        "batch normalisation over all ranks is not available on this device; use flex, ndarray or tch, or set \
+         training.sync_norm = false"
+    )]
+    SyncNorm,
     /// A device gave no values.
     #[error("the device cannot give its values back ({0}); use fewer images in a batch")]
     Device(String),
+    /// Processes that do not find each other.
+    #[error(
+        "{started} processes were started together, and this one finds {found}; start them with this MPI's `mpirun`, or with \
+         `srun --mpi=pmix`"
+    )]
+    Launcher {
+        /// What the launcher says.
+        started: usize,
+        /// What MPI says.
+        found: usize,
+    },
     /// The other processes are gone.
     #[error("the other ranks cannot be reached ({0}); start again with --resume")]
     Ranks(String),

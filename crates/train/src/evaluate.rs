@@ -94,8 +94,10 @@ pub fn evaluate(
     let mut outcomes = Vec::new();
     let mut complete = true;
     for batch in loader.epoch(0) {
-        // Only one rank may leave early by itself: the others would wait for it.
-        if ranks.world() == 1 && stop.load(Ordering::Relaxed) {
+        // All leave together, after the same batch: they have equally many.
+        let mut asked = [f64::from(u8::from(stop.load(Ordering::Relaxed)))];
+        ranks.sum_f64(&mut asked)?;
+        if asked[0] > 0.0 {
             complete = false;
             break;
         }

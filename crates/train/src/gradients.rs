@@ -16,9 +16,14 @@ pub fn clip(gradients: GradientsParams, network: &Network, limit: f64) -> (Gradi
     let norm = squares.sum.sqrt();
     // PyTorch adds 1e-6, too.
     let factor = (norm.clone() + 1e-6).recip().mul_scalar(limit).clamp_max(1.0);
+    (scaled(gradients, network, factor), norm)
+}
+
+/// All gradients times a factor, `[1]`.
+pub fn scaled(gradients: GradientsParams, network: &Network, factor: Tensor<1>) -> GradientsParams {
     let mut scale = Scale { gradients, factor };
     network.visit(&mut scale);
-    (scale.gradients, norm)
+    scale.gradients
 }
 
 /// The gradients' values, one tensor behind the other in the network's order. Every process has the same tensors.

@@ -1,5 +1,6 @@
 //! Recipe, data and network become a run folder that can be resumed.
 
+mod agree;
 mod average;
 mod error;
 mod evaluate;
@@ -18,12 +19,13 @@ mod run;
 mod snapshot;
 pub mod start;
 mod step;
+mod sync_norm;
 mod trainer;
 
 pub use average::Average;
 pub use error::TrainError;
 pub use evaluate::{Classifier, Evaluation, evaluate};
-pub use gradients::{clip, flatten, unflatten};
+pub use gradients::{clip, flatten, scaled, unflatten};
 pub use images::Images;
 pub use loss::soft_cross_entropy;
 pub use optimizer::{Optimizer, OptimizerOptions, OptimizerState, Rule};

@@ -18,6 +18,9 @@ const BUCKET: usize = 1 << 22;
 /// Variables by which a launcher tells a process that it is one of several.
 const LAUNCHED: [&str; 4] = ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"];
 
+/// Variables by which it says how many.
+const SIZES: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"];
+
 /// True where an MPI launcher started this process.
 pub fn is_launched() -> bool {
     LAUNCHED.iter().any(|name| std::env::var_os(name).is_some())
@@ -38,7 +41,8 @@ pub struct MpiRanks {
 /// Joins the other processes. Call it once.
 ///
 /// # Errors
-/// [`TrainError::Ranks`] where MPI was begun before, or cannot be called from the thread that trains.
+/// [`TrainError::Ranks`] where MPI was begun before, or cannot be called from the thread that trains;
+/// [`TrainError::Launcher`] where the launcher and this MPI do not understand each other: every process would train by itself.
 pub fn join() -> Result<(Session, MpiRanks), TrainError> {
     let begun = initialize_with_threading(Threading::Serialized);
     let (universe, threading) = begun.ok_or_else(|| TrainError::Ranks("MPI was begun twice".to_string()))?;
@@ -47,7 +51,14 @@ pub fn join() -> Result<(Session, MpiRanks), TrainError> {
     }
     let world = universe.world();
     let ranks = MpiRanks { rank: world.rank() as usize, world: world.size() as usize };
-    Ok((Session { _universe: universe }, ranks))
+    match announced() {
+        Some(started) if started != ranks.world => Err(TrainError::Launcher { started, found: ranks.world }),
+        _ => Ok((Session { _universe: universe }, ranks)),
+    }
+}
+
+fn announced() -> Option<usize> {
+    SIZES.iter().find_map(|name| std::env::var(name).ok()?.parse().ok())
 }
 
 /// Ends all ranks at once: the only way out of an error or a panic, since whoever leaves quietly is waited for.

@@ -24,7 +24,7 @@ use crate::linear::{self, Vectors};
 use crate::record::{Files, Recorder, Sums};
 use crate::snapshot::{Restored, Snapshot};
 use crate::trainer::{At, Measured, Stretch, Trainer};
-use crate::{Average, Images, Optimizer, OptimizerOptions, Place, Rule, TrainError, start};
+use crate::{Average, Images, Optimizer, OptimizerOptions, Place, Rule, TrainError, agree, start, sync_norm};
 
 /// File names of the weights that a run leaves.
 pub const LAST: &str = "last.safetensors";
@@ -86,6 +86,7 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
     let spec = start::spec(&recipe, images.classes(), init.as_ref())?;
     let loader = images.training(&recipe, &*place.ranks)?;
     let measuring = images.measuring(&recipe, &*place.ranks)?;
+    agree::alike(&recipe, &images, &*place.ranks)?;
 
     let run = match place.ranks.leads() {
         true => Some(open(&folder, resume, &recipe, &environment)?),
@@ -97,7 +98,8 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
     let device = place.device.clone().autodiff();
     let device =
         if recipe.training.gradient_checkpointing { device.gradient_checkpointing() } else { device };
-    let (network, optimizer, average) = begin(&recipe, &spec, init, found, &device, &place.device)?;
+    let _synchronised = sync_norm::begin(&recipe, &place.ranks, &device)?;
+    let (network, optimizer, average) = begin(&recipe, &spec, init, found, &device, place)?;
 
     let steps_per_epoch = (loader.batches() / recipe.training.accumulate) as u64;
     let schedule = Schedule::new(&recipe, steps_per_epoch);
@@ -160,13 +162,8 @@ fn checkpoint(
         Some(run) => run.newest()?,
         None => None,
     };
-    if place.ranks.world() == 1 {
-        return Ok(found.map(|newest| {
-            for damaged in &newest.damaged {
-                eprintln!("note: {}", damaged.reason);
-            }
-            newest.checkpoint
-        }));
+    for damaged in found.iter().flat_map(|newest| &newest.damaged) {
+        eprintln!("note: {}", damaged.reason);
     }
     // The step and one; 0 for none.
     let mut step = [found.as_ref().map_or(0.0, |newest| newest.checkpoint.state.step as f64 + 1.0)];
@@ -189,11 +186,12 @@ fn begin(
     init: Option<Weights>,
     found: Option<Checkpoint>,
     device: &Device,
-    plain: &Device,
+    place: &Place,
 ) -> Result<(Network, Optimizer, Option<Average>), TrainError> {
     let options = options(recipe);
     let Some(checkpoint) = found else {
         let network = start::network(recipe, spec, init, device)?;
+        let network = agree::weights(network, recipe, device, &*place.ranks)?;
         let optimizer = Optimizer::new(&options, &network);
         let average = recipe.average.map(|_| Average::new(&network));
         return Ok((network, optimizer, average));
@@ -203,8 +201,8 @@ fn begin(
     let Restored { network, average, optimizer: memory } = snapshot.restore(spec, device)?;
     let network = start::freeze(network.materialize(), recipe);
     let mut optimizer = Optimizer::new(&options, &network);
-    optimizer.restore(memory, plain);
-    let average = recipe.average.map(|_| Average::restore(&network, average, plain));
+    optimizer.restore(memory, &place.device);
+    let average = recipe.average.map(|_| Average::restore(&network, average, &place.device));
     Ok((network, optimizer, average))
 }
 
@@ -250,6 +248,7 @@ impl Running<'_> {
             if stretch == Stretch::Stopped {
                 return self.stopped();
             }
+            self.trainer.agree()?;
             let epoch = self.trainer.at.position.epoch;
             let ends = epoch + 1 == recipe.training.epochs;
             let due = |every: u64| ends || (epoch + 1).is_multiple_of(every.max(1));
@@ -280,7 +279,8 @@ impl Running<'_> {
             // A finished run that was taken up again, for its report.
             None => self.trainer.measure()?.map(Measured::into_counts),
         };
-        let linear_top1 = match self.linear_baseline {
+        // For the report, which only the first rank writes.
+        let linear_top1 = match self.linear_baseline && self.run.is_some() {
             true => linear_top1(&self.trainer)?,
             false => None,
         };
@@ -372,6 +372,7 @@ fn keep(
     best: &[Best],
 ) -> Result<(), TrainError> {
     let written = trainer.recorder.written()?;
+    trainer.agree()?;
     let Some(run) = run else { return Ok(()) };
     let Snapshot { tensors, scalars } =
         Snapshot::take(trainer.network(), &trainer.optimizer, trainer.average.as_ref())?;

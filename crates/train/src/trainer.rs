@@ -20,7 +20,7 @@ use efficientnet_runs::schedule::Schedule;
 use crate::evaluate::{Classifier, Evaluation, evaluate};
 use crate::record::{Pending, Recorder};
 use crate::step::{Example, pass};
-use crate::{Average, Images, Optimizer, Ranks, TrainError, clip, flatten, unflatten};
+use crate::{Average, Images, Optimizer, Ranks, TrainError, agree, clip, flatten, scaled, unflatten};
 
 /// Where and with whom a run is computed.
 #[derive(Clone)]
@@ -141,8 +141,11 @@ impl Trainer<'_> {
     fn update(&mut self, batches: Vec<Batch>) -> Result<bool, TrainError> {
         let (step, rate) = (self.at.step, self.schedule.rate(self.at.step));
         let ranks = Arc::clone(&self.place.ranks);
-        let share = 1.0 / (batches.len() * ranks.world()) as f64;
+        let parts = batches.len() * ranks.world();
+        let share = 1.0 / parts as f64;
         let samples: Vec<usize> = batches.iter().flat_map(|batch| batch.samples().to_vec()).collect();
+        let all = self.recipe.data.batch_size;
+        let read = batches.iter().map(Batch::valid_count).sum();
         let next = batches.last().map_or(self.at.position, Batch::next_position);
 
         #[allow(clippy::expect_used)]
@@ -169,10 +172,9 @@ impl Trainer<'_> {
         let (loss, hits) = (loss.unwrap_or_else(zero), hits.unwrap_or_else(zero));
 
         let asked = self.place.stop.load(Ordering::Relaxed);
-        let (gradients, loss, hits, stop) = match ranks.world() {
-            1 => (gradients, loss, hits, asked),
-            _ => together(&*ranks, gradients, &network, (loss, hits, asked))?,
-        };
+        let own = Summed { gradients, loss, hits, images: read, stop: asked };
+        let sum = if ranks.world() == 1 { own } else { own.over(&*ranks, &network)? };
+        let Summed { gradients, loss, hits, images, stop } = sum.of_those_read(all, &network, step + 1)?;
         let (gradients, norm) = match self.recipe.training.clip_norm {
             Some(limit) => {
                 let (gradients, norm) = clip(gradients, &network, limit);
@@ -186,7 +188,6 @@ impl Trainer<'_> {
         }
         self.network = Some(network);
         self.at = At { step: step + 1, position: next };
-        let images = samples.len() * ranks.world();
         let epoch = self.epoch_of(step);
         self.recorder.add(Pending { step: step + 1, epoch, rate, loss, hits, norm, images, samples })?;
         Ok(stop)
@@ -242,6 +243,18 @@ impl Trainer<'_> {
         Ok(Some(Measured { plain, averaged }))
     }
 
+    /// Gives all ranks the mean of their running statistics, so that they measure and keep the same network. Nothing in
+    /// training reads them, and they are linear in what was seen: when it is done changes nothing.
+    pub fn agree(&mut self) -> Result<(), TrainError> {
+        let ranks = &*self.place.ranks;
+        if ranks.world() == 1 || self.recipe.training.sync_norm || self.recipe.model.freeze_norm {
+            return Ok(());
+        }
+        #[allow(clippy::expect_used)]
+        let network = self.network.as_ref().expect("the network is only away during an update");
+        agree::statistics(network, self.average.as_mut(), ranks)
+    }
+
     /// The end of an epoch in the journal; the next one begins.
     pub fn end_epoch(&mut self, measured: Option<&Measured>) -> Result<journal::Epoch, TrainError> {
         let (validation, averaged) = measured.map_or((None, None), Measured::scores);
@@ -262,22 +275,45 @@ fn added(sum: Option<Tensor<1>>, value: Tensor<1>) -> Tensor<1> {
     }
 }
 
-/// Adds up all ranks' gradients, and with them, in the same message, loss, hits and whether somebody asked to stop.
-fn together(
-    ranks: &dyn Ranks,
+/// What an update comes to: of this rank at first, then of all.
+struct Summed {
     gradients: GradientsParams,
-    network: &Network,
-    (loss, hits, asked): (Tensor<1>, Tensor<1>, bool),
-) -> Result<(GradientsParams, Tensor<1>, Tensor<1>, bool), TrainError> {
-    let device = loss.device();
-    let mut values = flatten(&gradients, network)?;
-    let length = values.len();
-    for tensor in [loss, hits] {
-        values.extend(tensor.into_data().try_to_vec::<f32>().map_err(TrainError::device)?);
+    loss: Tensor<1>,
+    hits: Tensor<1>,
+    /// Images that could be read.
+    images: usize,
+    /// Whether somebody asked to stop.
+    stop: bool,
+}
+
+impl Summed {
+    /// The sum over all ranks, in one message: no rank stops, or learns from other images, by itself.
+    fn over(self, ranks: &dyn Ranks, network: &Network) -> Result<Self, TrainError> {
+        let device = self.loss.device();
+        let mut values = flatten(&self.gradients, network)?;
+        let length = values.len();
+        for tensor in [self.loss, self.hits] {
+            values.extend(tensor.into_data().try_to_vec::<f32>().map_err(TrainError::device)?);
+        }
+        values.extend([self.images as f32, f32::from(u8::from(self.stop))]);
+        ranks.sum(&mut values)?;
+        let gradients = unflatten(&values[..length], self.gradients, network);
+        let value = |place: usize| Tensor::<1>::from_floats([values[length + place]], &device);
+        let (images, stop) = (values[length + 2] as usize, values[length + 3] > 0.0);
+        Ok(Self { gradients, loss: value(0), hits: value(1), images, stop })
     }
-    values.push(f32::from(u8::from(asked)));
-    ranks.sum(&mut values)?;
-    let gradients = unflatten(&values[..length], gradients, network);
-    let value = |place: usize| Tensor::<1>::from_floats([values[length + place]], &device);
-    Ok((gradients, value(0), value(1), values[length + 2] > 0.0))
+
+    /// Makes a mean over the images that could be read out of one over `all` of an update.
+    fn of_those_read(self, all: usize, network: &Network, step: u64) -> Result<Self, TrainError> {
+        match self.images {
+            0 => Err(TrainError::NothingRead { step }),
+            read if read == all => Ok(self),
+            read => {
+                let factor = all as f64 / read as f64;
+                let tensor = Tensor::from_floats([factor as f32], &self.loss.device());
+                let gradients = scaled(self.gradients, network, tensor);
+                Ok(Self { gradients, loss: self.loss * factor, ..self })
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use efficientnet_data::NormalizeOn;
 use efficientnet_runs::folder::Environment;
 use efficientnet_runs::recipe::{Model, NAMED, Recipe};
 use efficientnet_runs::scores::Measures;
-use efficientnet_train::{Alone, Finished, Job, Place, Ranks, TrainError, train};
+use efficientnet_train::{Alone, Finished, Job, Place, Ranks, train};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
@@ -35,6 +35,12 @@ pub fn run(args: &TrainArgs) -> Outcome {
     if args.list {
         return list();
     }
+    let (ranks, _session) = ranks()?;
+    // From here on an error of one rank is the end of all: the others would wait for it.
+    work(args, Arc::clone(&ranks)).inspect_err(|error| end_all(error, &*ranks))
+}
+
+fn work(args: &TrainArgs, ranks: Arc<dyn Ranks>) -> Outcome {
     let recipe = recipe(args)?;
     let folder = match &args.out {
         Some(out) => out.clone(),
@@ -44,7 +50,6 @@ pub fn run(args: &TrainArgs) -> Outcome {
     let name: DeviceName = args.device.parse()?;
     let device = efficientnet_backend::open(name, &args.device)?;
     let on_host = name.computes_in_host_memory();
-    let (ranks, _session) = ranks()?;
     let place = Place {
         device,
         normalize_on: if on_host { NormalizeOn::Host } else { NormalizeOn::Device },
@@ -73,9 +78,7 @@ pub fn run(args: &TrainArgs) -> Outcome {
         environment,
         linear_baseline: args.linear_baseline,
     };
-    let finished = train(job, &place);
-    let finished = finished.inspect_err(|error| drop_out(error, &place));
-    let finished = finished?;
+    let finished = train(job, &place)?;
     if leads {
         report(args, folder, &finished)?
     }
@@ -136,15 +139,24 @@ fn ranks() -> Result<(Arc<dyn Ranks>, ()), CliError> {
     Ok((Arc::new(Alone), ()))
 }
 
-/// An error of one rank is the end of all: the others would wait for it.
-#[cfg_attr(not(feature = "mpi"), allow(unused_variables))]
-fn drop_out(error: &TrainError, place: &Place) {
-    #[cfg(feature = "mpi")]
-    if place.ranks.world() > 1 {
-        eprintln!("error: rank {}: {error}", place.ranks.rank());
-        efficientnet_train::mpi::abort(1);
+/// Ends all ranks where one has failed: MPI waits for who leaves quietly. Ctrl-C and a closed pipe are no failures: all
+/// ranks have come to their end.
+#[cfg(feature = "mpi")]
+fn end_all(error: &CliError, ranks: &dyn Ranks) {
+    let Some((sentence, status)) = error.failure() else { return };
+    if ranks.world() == 1 {
+        return;
     }
+    // Where all fail alike, the first one's sentence is enough: it ends the others before they come to theirs.
+    if !ranks.leads() {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+    }
+    eprintln!("error: rank {}: {sentence}", ranks.rank());
+    efficientnet_train::mpi::abort(status.into());
 }
+
+#[cfg(not(feature = "mpi"))]
+fn end_all(_error: &CliError, _ranks: &dyn Ranks) {}
 
 fn report(args: &TrainArgs, folder: PathBuf, finished: &Finished) -> Outcome {
     let measures = finished.evaluation.as_ref().map(|evaluation| evaluation.tally.measures());

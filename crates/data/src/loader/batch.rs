@@ -91,12 +91,19 @@ impl Batch {
     }
 
     /// What the network is to say, `[batch, classes]`, mixed as the images are. `smoothing` is the share that is spread
-    /// over all classes.
+    /// over all classes. Of a copy it is what is to be said of the image that it shows, since another may be mixed with it.
     ///
     /// # Panics
     /// If a label is not below `classes`.
     pub fn soft_targets(&self, classes: usize, smoothing: f32) -> Vec<f32> {
-        Mix::targets(self.mix.as_ref(), &self.labels, classes, smoothing)
+        Mix::targets(self.mix.as_ref(), &self.shown(), classes, smoothing)
+    }
+
+    /// The class of what each place shows.
+    fn shown(&self) -> Vec<usize> {
+        let first = self.valid.iter().position(|valid| *valid);
+        let shown = |(place, valid): (usize, &bool)| if *valid { place } else { first.unwrap_or(place) };
+        self.valid.iter().enumerate().map(shown).map(|place| self.labels[place]).collect()
     }
 
     /// Where in its epoch the batch (of all ranks together) begins.

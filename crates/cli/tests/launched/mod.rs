@@ -1,0 +1,6 @@
+//! Runs with and without `mpirun`, side by side.
+
+mod bitmaps;
+mod equal;
+mod failing;
+mod job;
