@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::run_folder::Which;
+
 pub use data::{DataArgs, DataCommand, InspectArgs, PreviewArgs, SplitArgs};
 pub use train::TrainArgs;
 
@@ -32,7 +34,7 @@ pub enum Command {
     Data(DataArgs),
     /// Name what is on a photograph, or compute the logits of an array
     Predict(PredictArgs),
-    /// Top-1 and top-5 over a folder of labelled images
+    /// Accuracy, loss and calibration over labelled images, in all and for each class
     Eval(EvalArgs),
     /// Train a network by a recipe, or fine-tune weights on a folder of photographs
     Train(TrainArgs),
@@ -120,9 +122,12 @@ pub enum WeightsCommand {
 /// Where the network comes from and runs.
 #[derive(Debug, Args)]
 pub struct NetworkArgs {
-    /// A weights file, or a published checkpoint's name
-    #[arg(long, value_name = "FILE|NAME")]
+    /// A weights file, a training run's folder, or a published checkpoint's name
+    #[arg(long, value_name = "FILE|RUN|NAME")]
     pub weights: String,
+    /// Which weights of a run's folder (default: averaged where the run has them, else last)
+    #[arg(long, value_enum)]
+    pub which: Option<Which>,
     /// The network that the weights are for, where the file does not tell
     #[arg(long)]
     pub model: Option<String>,
@@ -144,7 +149,8 @@ pub struct PredictArgs {
     /// How many classes to show for each image
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = positive)]
     pub top: usize,
-    /// Class names, one a line, line 1 is class 0 (default: ImageNet's where there are 1000)
+    /// Class names, one a line, line 1 is class 0 (default: those that the weights'
+    /// file names, else ImageNet's where there are 1000)
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
     /// Print JSON
@@ -168,9 +174,13 @@ pub struct EvalArgs {
     /// Labelled images: a folder of class folders, tar files, a CSV manifest, CIFAR or MNIST files, or `shapes`
     #[arg(long, value_name = "DATA")]
     pub data: String,
-    /// Class names, one a line, line 1 is class 0 (default: ImageNet's ids where the folders have them, else sorted)
+    /// Class names, one a line, line 1 is class 0 (default: those that the weights' file names, else
+    /// ImageNet's ids where the folders have them, else sorted)
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
+    /// Average each image's logits with those of its mirror image (test-time flip), at twice the time
+    #[arg(long)]
+    pub flip: bool,
     /// Take only this many images, spread evenly over the folder
     #[arg(long, value_name = "N", value_parser = positive)]
     pub limit: Option<usize>,
@@ -183,7 +193,13 @@ pub struct EvalArgs {
     /// Go on with the record of an evaluation that was stopped
     #[arg(long, requires = "out")]
     pub resume: bool,
-    /// Print JSON
+    /// Show each class, too: images, precision, recall, F1, and what it is most often confused with
+    #[arg(long)]
+    pub per_class: bool,
+    /// Write the confusion matrix here: a row for each class, a column for each prediction
+    #[arg(long, value_name = "OUT.csv")]
+    pub confusion: Option<PathBuf>,
+    /// Print JSON, classes and confusions included
     #[arg(long)]
     pub json: bool,
     /// Add every image's prediction to the JSON

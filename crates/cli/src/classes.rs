@@ -22,13 +22,20 @@ pub struct Classes {
 }
 
 impl Classes {
-    /// The names of `file`; without one ImageNet's, where the network has as many classes; else numbers.
-    pub fn for_network(file: Option<&Path>, logits: usize, offset: usize) -> Result<Self, CliError> {
+    /// The names of `file`; without one those that the weights brought, ImageNet's where the network has as many classes,
+    /// or numbers.
+    pub fn for_network(
+        file: Option<&Path>,
+        brought: Option<Vec<String>>,
+        logits: usize,
+        offset: usize,
+    ) -> Result<Self, CliError> {
         let classes = logits - offset.min(logits);
-        let names = match file {
-            Some(path) => read_class_list(path)?,
-            None if classes == imagenet().count() => imagenet().map(|(_, words)| words.to_string()).collect(),
-            None => (0..classes).map(|class| format!("class {class}")).collect(),
+        let names = match (file, brought) {
+            (Some(path), _) => read_class_list(path)?,
+            (None, Some(names)) => names,
+            _ if classes == imagenet().count() => imagenet().map(|(_, words)| words.to_string()).collect(),
+            _ => (0..classes).map(|class| format!("class {class}")).collect(),
         };
         if names.len() != classes {
             let file = file.map_or(String::new(), |path| path.display().to_string());
@@ -47,12 +54,18 @@ impl Classes {
     }
 }
 
-/// Opens labelled images for a network of `classes` classes.
-pub fn source(data: &str, file: Option<&Path>, classes: usize) -> Result<Arc<dyn Source>, CliError> {
+/// Opens labelled images for a network of `classes` classes: in the order of `file`, or of the names that the weights brought.
+pub fn source(
+    data: &str,
+    file: Option<&Path>,
+    brought: Option<Vec<String>>,
+    classes: usize,
+) -> Result<Arc<dyn Source>, CliError> {
     let open = |classes| efficientnet_data::open(data, &OpenOptions { classes, part: Part::Test });
-    let source = match file {
-        Some(path) => open(Some(read_class_list(path)?))?,
-        None => {
+    let source = match (file, brought) {
+        (Some(path), _) => open(Some(read_class_list(path)?))?,
+        (None, Some(names)) => open(Some(names))?,
+        (None, None) => {
             let found = open(None)?;
             match imagenet_order(found.classes(), classes) {
                 Some(order) => open(Some(order))?,
@@ -97,12 +110,14 @@ mod tests {
 
     #[test]
     fn names_follow_the_offset() {
-        let classes = Classes::for_network(None, 1001, 1).unwrap();
+        let classes = Classes::for_network(None, None, 1001, 1).unwrap();
         assert_eq!(classes.name(0), "background");
         assert_eq!(classes.name(1), "tench, Tinca tinca");
-        let classes = Classes::for_network(None, 1000, 0).unwrap();
+        let classes = Classes::for_network(None, None, 1000, 0).unwrap();
         assert_eq!(classes.name(0), "tench, Tinca tinca");
-        let classes = Classes::for_network(None, 7, 0).unwrap();
+        let classes = Classes::for_network(None, None, 7, 0).unwrap();
         assert_eq!(classes.name(3), "class 3");
+        let names = Some(vec!["cat".to_string(), "dog".to_string()]);
+        assert_eq!(Classes::for_network(None, names, 3, 1).unwrap().name(2), "dog");
     }
 }

@@ -61,16 +61,43 @@ impl Engine {
         }
     }
 
-    /// Logits of a batch of the loader.
-    pub fn logits_of(&self, batch: &Batch, normalization: Normalization) -> Result<Array, CliError> {
+    /// Logits of a batch of the loader; with `flip` the mean of those and of its mirror images'. That is what is averaged by
+    /// convention, and not the probabilities.
+    pub fn logits_of(
+        &self,
+        batch: &Batch,
+        normalization: Normalization,
+        flip: bool,
+    ) -> Result<Array, CliError> {
         match self {
             Self::Compiled(network) => {
                 let [count, height, width, channels] = batch.shape();
-                compiled(network, &batch.values(normalization), [count, channels, height, width])
+                let shape = [count, channels, height, width];
+                let mut values = batch.values(normalization);
+                let logits = compiled(network, &values, shape)?;
+                if !flip {
+                    return Ok(logits);
+                }
+                values.chunks_exact_mut(width).for_each(<[f32]>::reverse);
+                Ok(mean(logits, &compiled(network, &values, shape)?))
             }
-            Self::Burn(network, device, on) => forward(network, batch.images(normalization, device, *on)),
+            Self::Burn(network, device, on) => {
+                let images = batch.images(normalization, device, *on);
+                if !flip {
+                    return forward(network, images);
+                }
+                let mirrored = images.clone().flip([3]);
+                Ok(mean(forward(network, images)?, &forward(network, mirrored)?))
+            }
         }
     }
+}
+
+fn mean(mut logits: Array, others: &Array) -> Array {
+    for (logit, other) in logits.values.iter_mut().zip(&others.values) {
+        *logit = (*logit + other) / 2.0;
+    }
+    logits
 }
 
 fn compiled(

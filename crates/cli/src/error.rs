@@ -109,6 +109,7 @@ usage!(
     efficientnet_data::SourceError,
     efficientnet_data::TransformError,
     efficientnet_runs::recipe::RecipeError,
+    efficientnet_runs::scores::ScoreError,
     efficientnet_scaling::ScalingError
 );
 

@@ -9,6 +9,10 @@ use efficientnet_weights::{LoadOptions, Weights, registry};
 
 use crate::commands;
 use crate::error::CliError;
+use crate::run_folder::{self, Which};
+
+/// What training writes the classes' names under, one a line.
+pub const CLASSES: &str = "efficientnet.classes";
 
 /// Weights with what they imply.
 pub struct Loaded {
@@ -29,14 +33,23 @@ impl Loaded {
     pub fn class_offset(&self) -> usize {
         self.weights.implied().class_offset
     }
+
+    /// The classes' names, where the file says as many as the network has: those of our training do.
+    pub fn class_names(&self) -> Option<Vec<String>> {
+        let names: Vec<String> =
+            self.weights.metadata().get(CLASSES)?.split('\n').map(String::from).collect();
+        (names.len() + self.class_offset() == self.weights.spec().num_classes).then_some(names)
+    }
 }
 
-/// Reads a weights file, or downloads the published checkpoint with this name first.
-pub fn weights(source: &str, model: Option<&str>) -> Result<Loaded, CliError> {
+/// Reads a weights file or the chosen one of a run's folder, or downloads the published checkpoint with this name first.
+pub fn weights(source: &str, which: Option<Which>, model: Option<&str>) -> Result<Loaded, CliError> {
     let path = Path::new(source);
     let (path, options) = match registry::find(source) {
-        Some(published) if !path.exists() => (commands::weights::fetch(source)?, published.load_options()),
-        _ => (path.to_path_buf(), LoadOptions::default()),
+        Some(published) if !path.exists() && which.is_none() => {
+            (commands::weights::fetch(source)?, published.load_options())
+        }
+        _ => (run_folder::weights_file(path, which)?, LoadOptions::default()),
     };
     let options = match model {
         Some(name) => LoadOptions { model: Some(name.to_string()), ..options },

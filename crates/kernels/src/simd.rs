@@ -92,9 +92,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// The smaller; `b` if either is no number.
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
-    /// Brings the cache line at this address into the second cache, where the instruction set can.
+    /// Brings the cache line at this address into the second cache, where the instruction set can. Any address will do.
     #[inline(always)]
-    fn prefetch(self, _: &f32) {}
+    fn prefetch(self, _: *const f32) {}
     /// Brings the cache line at this address into the first cache, where the instruction set can. Any address will do.
     #[inline(always)]
     fn prefetch_near(self, _: *const f32) {}

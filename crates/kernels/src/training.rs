@@ -28,8 +28,8 @@ mod vector;
 
 pub use convolution::Convolution;
 pub use elementwise::{
-    mean_pool_backward, mean_pool_forward, scale_channels_backward, scale_channels_forward, silu_backward,
-    silu_forward,
+    mean_pool_backward, mean_pool_forward, plane_products, scale_and_shift_channels, scale_channels_backward,
+    scale_channels_forward, silu_backward, silu_forward,
 };
 pub use norm::NormAct;
 pub use optimise::{AdamW, RmspropTf, Sgd, lerp};

@@ -3,9 +3,10 @@
 
 mod training_common;
 
-use efficientnet_kernels::training::Convolution;
+use efficientnet_kernels::Activation;
+use efficientnet_kernels::training::{Convolution, NormAct};
 use proptest::prelude::*;
-use training_common::check_convolution;
+use training_common::{check_convolution, check_elementwise, check_norm};
 
 prop_compose! {
     /// Kernel, stride and a padding smaller than the kernel, of a map of at least the kernel's size.
@@ -54,6 +55,28 @@ proptest! {
     }
 
     #[test]
+    fn depthwise_of_many_channels(
+        batch in batch(),
+        channels in 8_usize..50,
+        kernel in prop::sample::select(vec![3_usize, 5]),
+        stride in 1_usize..=2,
+        more in [0_usize..14, 0_usize..20],
+        padding in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3],
+    ) {
+        check_convolution(&Convolution {
+            batch,
+            in_channels: channels,
+            out_channels: channels,
+            groups: channels,
+            height: kernel + more[0],
+            width: kernel + more[1],
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding,
+        });
+    }
+
+    #[test]
     fn groups(window in window(), batch in batch(), groups in 1_usize..4, ins in 1_usize..5, outs in 1_usize..5) {
         let conv =
             Convolution { batch, in_channels: groups * ins, out_channels: groups * outs, groups, ..window };
@@ -80,5 +103,35 @@ proptest! {
             stride: [stride; 2],
             padding: [0; 4],
         });
+    }
+}
+
+fn activation() -> impl Strategy<Value = Activation> {
+    prop::sample::select(vec![
+        Activation::None,
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::Silu,
+        Activation::Sigmoid,
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn norms(
+        batch in batch(),
+        channels in 1_usize..20,
+        pixels in 1_usize..70,
+        activation in activation(),
+        far in prop::sample::select(vec![0.0_f32, 1.0, 100.0]),
+    ) {
+        check_norm(&NormAct { batch, channels, pixels, epsilon: 1e-3, activation }, far);
+    }
+
+    #[test]
+    fn elementwise(planes in 0_usize..30, pixels in 1_usize..70) {
+        check_elementwise(planes, pixels);
     }
 }

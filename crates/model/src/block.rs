@@ -7,7 +7,7 @@ use efficientnet_arch::{Activation, ArchSpec, Block as BlockSpec, Residual, Sque
 use efficientnet_ops as ops;
 
 use crate::init;
-use crate::layers::{ConvUnit, StochasticDepth, activate, convolve};
+use crate::layers::{ConvUnit, StochasticDepth, activate, convolve, fused};
 
 /// Squeeze-and-excitation (Hu et al., CVPR 2018): `x * sigmoid(expand(act(reduce(mean(x)))))`.
 #[derive(Module, Debug)]
@@ -32,6 +32,15 @@ impl SqueezeExcite {
     /// # Shapes
     /// - input and output: `[batch, channels, height, width]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        if let (true, Some(reduce), Some(expand)) = (ops::is_fused(&x), &self.reduce.bias, &self.expand.bias)
+        {
+            let fused = ops::SqueezeExcite {
+                reduce: (self.reduce.weight.val(), reduce.val()),
+                expand: (self.expand.weight.val(), expand.val()),
+                activation: fused(self.act),
+            };
+            return fused.forward(x);
+        }
         let squeezed = activate(self.act, convolve(&self.reduce, ops::mean_pool(x.clone())));
         let gate = activation::sigmoid(convolve(&self.expand, squeezed));
         ops::scale_channels(x, gate)

@@ -94,7 +94,8 @@ fn normalise(bn: &BatchNorm, act: Option<Activation>, x: Tensor<4>) -> Tensor<4>
     norm.output
 }
 
-fn fused(act: Activation) -> ops::Activation {
+/// The name that the fused operations have for it.
+pub(crate) fn fused(act: Activation) -> ops::Activation {
     match act {
         Activation::Silu => ops::Activation::Silu,
         Activation::Relu => ops::Activation::Relu,

@@ -22,12 +22,19 @@ impl<B: TrainingOps> Backward<B, 2> for Conv {
         let (x, weight, x_shape, weight_shape, options) = ops.state;
         let x: FloatTensor<B> = checkpointer.retrieve_node_output(x);
         let weight: FloatTensor<B> = checkpointer.retrieve_node_output(weight);
-        if let Some(node) = for_weight {
-            let gradient = B::conv_weight_gradient(x, dy.clone(), weight_shape, options.clone());
-            grads.register::<B>(node.id, gradient);
-        }
-        if let Some(node) = for_x {
-            grads.register::<B>(node.id, B::conv_input_gradient(dy, weight, x_shape, options));
+        match (for_x, for_weight) {
+            (Some(for_x), Some(for_weight)) => {
+                let (dx, dw) = B::conv_gradients(x, dy, weight, options);
+                grads.register::<B>(for_x.id, dx);
+                grads.register::<B>(for_weight.id, dw);
+            }
+            (Some(node), None) => {
+                grads.register::<B>(node.id, B::conv_input_gradient(dy, weight, x_shape, options))
+            }
+            (None, Some(node)) => {
+                grads.register::<B>(node.id, B::conv_weight_gradient(x, dy, weight_shape, options))
+            }
+            (None, None) => {}
         }
     }
 }
@@ -85,29 +92,62 @@ impl<B: TrainingOps> Backward<B, 1> for Silu {
     }
 }
 
+/// What the gradients of a scaling take: `x` only where the gate has one.
 #[derive(Debug)]
 struct ScaleChannels;
 
 impl<B: TrainingOps> Backward<B, 2> for ScaleChannels {
-    type State = (NodeId, NodeId);
+    type State = (Option<NodeId>, NodeId);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let dy = grads.consume::<B>(&ops.node);
         let (x, gate) = ops.state;
-        let x: FloatTensor<B> = checkpointer.retrieve_node_output(x);
         let gate: FloatTensor<B> = checkpointer.retrieve_node_output(gate);
-        match ops.parents {
-            [Some(for_x), Some(for_gate)] => {
-                let (dx, dgate) = B::scale_channels_backward(x, gate, dy);
-                grads.register::<B>(for_x.id, dx);
-                grads.register::<B>(for_gate.id, dgate);
+        let [for_x, for_gate] = ops.parents;
+        let (dx, dgate) = match x {
+            None => (B::scale_channels(dy, gate), None),
+            Some(x) => {
+                let (dx, dgate) = B::scale_channels_backward(checkpointer.retrieve_node_output(x), gate, dy);
+                (dx, Some(dgate))
             }
-            // A gate that is a constant, as in stochastic depth.
-            [Some(for_x), None] => grads.register::<B>(for_x.id, B::scale_channels(dy, gate)),
-            [None, Some(for_gate)] => {
-                grads.register::<B>(for_gate.id, B::scale_channels_backward(x, gate, dy).1)
+        };
+        if let Some(node) = for_x {
+            grads.register::<B>(node.id, dx);
+        }
+        if let (Some(node), Some(dgate)) = (for_gate, dgate) {
+            grads.register::<B>(node.id, dgate);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct SqueezeExcite;
+
+#[derive(Debug, Clone)]
+struct SqueezeState<B: TrainingOps> {
+    x: NodeId,
+    reduce: NodeId,
+    expand: NodeId,
+    mean: FloatTensor<B>,
+    squeezed: FloatTensor<B>,
+    gate: FloatTensor<B>,
+    activation: Activation,
+}
+
+impl<B: TrainingOps> Backward<B, 5> for SqueezeExcite {
+    type State = SqueezeState<B>;
+
+    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let dy = grads.consume::<B>(&ops.node);
+        let SqueezeState { x, reduce, expand, mean, squeezed, gate, activation } = ops.state;
+        let [x, reduce, expand] = [x, reduce, expand].map(|node| checkpointer.retrieve_node_output(node));
+        let (dx, dreduce, dreduce_bias, dexpand, dexpand_bias) =
+            B::squeeze_excite_backward(x, dy, mean, squeezed, gate, reduce, expand, activation);
+        let gradients = [dx, dreduce, dreduce_bias, dexpand, dexpand_bias];
+        for (node, gradient) in ops.parents.into_iter().zip(gradients) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
             }
-            [None, None] => {}
         }
     }
 }
@@ -225,8 +265,9 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
     fn scale_channels(x: FloatTensor<Self>, gate: FloatTensor<Self>) -> FloatTensor<Self> {
         match ScaleChannels.prepare::<C>([x.node(), gate.node()]).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
-                let kept = (prep.checkpoint(&x), prep.checkpoint(&gate));
-                prep.finish(kept, B::scale_channels(x.into_primitive(), gate.into_primitive()))
+                let kept = gate.is_tracked().then(|| prep.checkpoint(&x));
+                let state = (kept, prep.checkpoint(&gate));
+                prep.finish(state, B::scale_channels(x.into_primitive(), gate.into_primitive()))
             }
             OpsKind::UnTracked(prep) => {
                 prep.finish(B::scale_channels(x.into_primitive(), gate.into_primitive()))
@@ -240,6 +281,36 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
             OpsKind::Tracked(prep) => prep.finish([height, width], B::mean_pool(x.into_primitive())),
             OpsKind::UnTracked(prep) => prep.finish(B::mean_pool(x.into_primitive())),
         }
+    }
+
+    fn squeeze_excite(
+        x: FloatTensor<Self>,
+        reduce: FloatTensor<Self>,
+        reduce_bias: FloatTensor<Self>,
+        expand: FloatTensor<Self>,
+        expand_bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let nodes = [x.node(), reduce.node(), reduce_bias.node(), expand.node(), expand_bias.node()];
+        let mut prep = SqueezeExcite.prepare::<C>(nodes).compute_bound().stateful();
+        let kept = match &mut prep {
+            OpsKind::Tracked(prep) => Some([&x, &reduce, &expand].map(|tensor| prep.checkpoint(tensor))),
+            OpsKind::UnTracked(_) => None,
+        };
+        let [reduce, reduce_bias, expand, expand_bias] =
+            [reduce, reduce_bias, expand, expand_bias].map(|tensor| tensor.into_primitive());
+        let (y, mean, squeezed, gate) =
+            B::squeeze_excite(x.into_primitive(), reduce, reduce_bias, expand, expand_bias, activation);
+        let inside = [&mean, &squeezed, &gate].map(|tensor| Self::from_inner(tensor.clone()));
+        let y = match (prep, kept) {
+            (OpsKind::Tracked(prep), Some([x, reduce, expand])) => {
+                prep.finish(SqueezeState { x, reduce, expand, mean, squeezed, gate, activation }, y)
+            }
+            (OpsKind::UnTracked(prep), _) => prep.finish(y),
+            (OpsKind::Tracked(_), None) => unreachable!("what is tracked has been kept"),
+        };
+        let [mean, squeezed, gate] = inside;
+        (y, mean, squeezed, gate)
     }
 
     fn sum_over_processes(values: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -4,7 +4,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Scalar, TensorMetadata, get_or_init_device_settings, ops::ConvOptions};
 use burn::tensor::{Shape, TensorData, try_read_sync};
 
-use crate::{Activation, norm_sync, optimise};
+use crate::{Activation, TrainingOps, norm_sync, optimise};
 
 type Four<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
 type Three<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
@@ -204,6 +204,69 @@ pub(crate) fn mean_pool_backward<B: Backend>(
     let [batch, channels, ..] = dy.shape().dims::<4>();
     let each = B::float_div_scalar(dy, Scalar::from((height * width) as f64));
     B::float_expand(each, Shape::new([batch, channels, height, width]))
+}
+
+/// A 1x1 convolution's weight as a matrix `[out, in]`.
+fn matrix<B: Backend>(weight: FloatTensor<B>) -> FloatTensor<B> {
+    let [out, input, ..] = weight.shape().dims::<4>();
+    B::float_reshape(weight, Shape::new([out, input]))
+}
+
+fn transposed<B: Backend>(matrix: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_swap_dims(matrix, 0, 1)
+}
+
+pub(crate) fn squeeze_excite<B: TrainingOps>(
+    x: FloatTensor<B>,
+    [reduce, reduce_bias, expand, expand_bias]: [FloatTensor<B>; 4],
+    activation: Activation,
+) -> Four<B> {
+    let [batch, channels, ..] = x.shape().dims::<4>();
+    let mean = B::float_reshape(B::mean_pool(x.clone()), Shape::new([batch, channels]));
+    let linear = |x, weight, bias: FloatTensor<B>| {
+        let out = bias.shape()[0];
+        let bias = B::float_reshape(bias, Shape::new([1, out]));
+        B::float_add(B::float_matmul(x, transposed::<B>(matrix::<B>(weight))), bias)
+    };
+    let squeezed = linear(mean.clone(), reduce, reduce_bias);
+    let gate = B::sigmoid(linear(activate::<B>(activation, squeezed.clone()), expand, expand_bias));
+    let gate = B::float_reshape(gate, Shape::new([batch, channels, 1, 1]));
+    (B::scale_channels(x, gate.clone()), mean, squeezed, gate)
+}
+
+/// With `m` the means, `s = act(m reduce')`, `g = sigmoid(s expand')`, `y = x g`: the gradient for `g` is the sum of `x dy`
+/// over a plane, and `x` gets `dy g` and, in each pixel alike, what comes back through its mean.
+pub(crate) fn squeeze_excite_backward<B: TrainingOps>(
+    x: FloatTensor<B>,
+    dy: FloatTensor<B>,
+    [mean, squeezed, gate]: [FloatTensor<B>; 3],
+    [reduce, expand]: [FloatTensor<B>; 2],
+    activation: Activation,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let [batch, channels, height, width] = x.shape().dims();
+    let (reduce_shape, expand_shape) = (reduce.shape(), expand.shape());
+    let row_sums = |gradient: FloatTensor<B>| {
+        let columns = gradient.shape()[1];
+        B::float_reshape(B::float_sum_dim(gradient, 0), Shape::new([columns]))
+    };
+    let rows = Shape::new([batch, channels]);
+    let dgate = B::float_reshape(B::plane_products(x, dy.clone()), rows.clone());
+    let dexcited = B::sigmoid_backward(B::float_reshape(gate.clone(), rows), dgate);
+    let active = activate::<B>(activation, squeezed.clone());
+    let dexpand = B::float_matmul(transposed::<B>(dexcited.clone()), active);
+    let dactive = B::float_matmul(dexcited.clone(), matrix::<B>(expand));
+    let dsqueezed = activation_gradient::<B>(activation, squeezed, dactive);
+    let dreduce = B::float_matmul(transposed::<B>(dsqueezed.clone()), mean);
+    let dmean = B::float_matmul(dsqueezed.clone(), matrix::<B>(reduce));
+    let shift = B::float_div_scalar(dmean, Scalar::from((height * width) as f64));
+    let shift = B::float_reshape(shift, Shape::new([batch, channels, 1, 1]));
+    (
+        B::scale_and_shift(dy, gate, shift),
+        B::float_reshape(dreduce, reduce_shape),
+        row_sums(dsqueezed),
+        B::float_reshape(dexpand, expand_shape),
+        row_sums(dexcited),
+    )
 }
 
 /// # Panics

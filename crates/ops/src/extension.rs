@@ -4,7 +4,7 @@
 #![allow(deprecated)]
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, backend_extension, ops::ConvOptions};
+use burn::backend::{Backend, TensorMetadata, backend_extension, ops::ConvOptions};
 
 use crate::{Activation, default, optimise};
 
@@ -43,6 +43,18 @@ pub trait TrainingOps: Backend {
         options: ConvOptions<2>,
     ) -> FloatTensor<Self> {
         default::conv_weight_gradient::<Self>(x, dy, shape, options)
+    }
+
+    /// Both gradients of [`TrainingOps::conv`], for its input and its weight.
+    fn conv_gradients(
+        x: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (x_shape, weight_shape) = (x.shape().dims(), weight.shape().dims());
+        let dw = Self::conv_weight_gradient(x, dy.clone(), weight_shape, options.clone());
+        (Self::conv_input_gradient(dy, weight, x_shape, options), dw)
     }
 
     /// Batch normalisation with the batch's own statistics, and the activation. Gives `y`, mean, biased variance, and
@@ -136,6 +148,49 @@ pub trait TrainingOps: Backend {
         default::mean_pool_backward::<Self>(dy, height, width)
     }
 
+    /// Sum of `x dy` over every plane, `[batch, channels, 1, 1]`.
+    fn plane_products(x: FloatTensor<Self>, dy: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_sum_dims(Self::float_mul(x, dy), &[2, 3])
+    }
+
+    /// Every plane of `x` times its number in `gate` plus its number in `shift`, both `[batch, channels, 1, 1]`.
+    fn scale_and_shift(
+        x: FloatTensor<Self>,
+        gate: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::float_add(Self::float_mul(x, gate), shift)
+    }
+
+    /// Squeeze-and-excitation, of weights `[squeezed, channels, 1, 1]` and `[channels, squeezed, 1, 1]`. Gives `y`, the
+    /// means `[batch, channels]`, what goes into the activation `[batch, squeezed]`, and the gate
+    /// `[batch, channels, 1, 1]`.
+    fn squeeze_excite(
+        x: FloatTensor<Self>,
+        reduce: FloatTensor<Self>,
+        reduce_bias: FloatTensor<Self>,
+        expand: FloatTensor<Self>,
+        expand_bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        default::squeeze_excite::<Self>(x, [reduce, reduce_bias, expand, expand_bias], activation)
+    }
+
+    /// Gradients of [`TrainingOps::squeeze_excite`] for `x` and the four parameters.
+    #[allow(clippy::too_many_arguments, clippy::type_complexity, reason = "each is a tensor of the formula")]
+    fn squeeze_excite_backward(
+        x: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        squeezed: FloatTensor<Self>,
+        gate: FloatTensor<Self>,
+        reduce: FloatTensor<Self>,
+        expand: FloatTensor<Self>,
+        activation: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        default::squeeze_excite_backward::<Self>(x, dy, [mean, squeezed, gate], [reduce, expand], activation)
+    }
+
     /// Sums over all processes, by the function of [`norm_sync`](crate::norm_sync); `values` itself without one. The gradient is the sum
     /// of the processes' gradients.
     fn sum_over_processes(values: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -183,6 +238,3 @@ pub trait TrainingOps: Backend {
 
 #[cfg(feature = "ndarray")]
 impl TrainingOps for burn::backend::NdArray {}
-
-#[cfg(feature = "tch")]
-impl TrainingOps for burn::backend::LibTorch {}

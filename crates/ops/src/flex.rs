@@ -5,7 +5,7 @@ use burn::backend::{Flex, TensorMetadata, ops::ConvOptions, tensor::FloatTensor}
 use burn::tensor::TensorData;
 use efficientnet_kernels::training::{self, Convolution, NormAct};
 
-use crate::{Activation, TrainingOps, norm_sync, optimise};
+use crate::{Activation, TrainingOps, norm_sync, optimise, pool};
 
 /// The numbers of a tensor, and the memory that holds them.
 struct Values(FlexTensor);
@@ -13,8 +13,12 @@ struct Values(FlexTensor);
 impl Values {
     /// Copies only where the tensor is a view that is not contiguous.
     fn of(tensor: FlexTensor) -> Self {
-        Self(if is_plain(&tensor) { tensor } else { tensor.to_contiguous() })
+        Self(contiguous(tensor))
     }
+}
+
+fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    if is_plain(&tensor) { tensor } else { tensor.to_contiguous() }
 }
 
 impl std::ops::Deref for Values {
@@ -33,16 +37,24 @@ fn is_plain(tensor: &FlexTensor) -> bool {
         && tensor.bytes().len() == layout.num_elements() * size_of::<f32>()
 }
 
-/// A new tensor of `shape` that `write` fills.
+impl Drop for Values {
+    fn drop(&mut self) {
+        // An operation's operand, and often its last holder.
+        let nothing = FlexTensor::from_data(TensorData::new(Vec::<f32>::new(), [0]));
+        pool::give(std::mem::replace(&mut self.0, nothing));
+    }
+}
+
+/// A new tensor of `shape` that `write` fills as a whole: what is in it before is left from elsewhere.
 fn written<const D: usize>(shape: [usize; D], write: impl FnOnce(&mut [f32])) -> FlexTensor {
-    let mut values = vec![0.0; shape.iter().product()];
+    let mut values = pool::take(shape.iter().product());
     write(&mut values);
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
 /// The same tensor, changed by `change`: in place where nobody else holds it.
 fn changed(tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
-    let Values(mut tensor) = Values::of(tensor);
+    let mut tensor = contiguous(tensor);
     change(tensor.storage_mut());
     tensor
 }
@@ -168,7 +180,7 @@ impl TrainingOps for Flex {
     fn silu(x: FlexTensor) -> FlexTensor {
         let shape = x.shape();
         let x = Values::of(x);
-        let mut y = vec![0.0; x.len()];
+        let mut y = pool::take(x.len());
         training::silu_forward(&x, &mut y);
         FlexTensor::from_data(TensorData::new(y, shape))
     }
@@ -176,7 +188,7 @@ impl TrainingOps for Flex {
     fn silu_backward(x: FlexTensor, dy: FlexTensor) -> FlexTensor {
         let shape = x.shape();
         let (x, dy) = (Values::of(x), Values::of(dy));
-        let mut dx = vec![0.0; x.len()];
+        let mut dx = pool::take(x.len());
         training::silu_backward(&x, &dy, &mut dx);
         FlexTensor::from_data(TensorData::new(dx, shape))
     }
@@ -208,6 +220,18 @@ impl TrainingOps for Flex {
         written([batch, channels, height, width], |dx| training::mean_pool_backward(&dy, dx))
     }
 
+    fn plane_products(x: FlexTensor, dy: FlexTensor) -> FlexTensor {
+        let [batch, channels, ..] = x.shape().dims::<4>();
+        let (x, dy) = (Values::of(x), Values::of(dy));
+        written([batch, channels, 1, 1], |sums| training::plane_products(&x, &dy, sums))
+    }
+
+    fn scale_and_shift(x: FlexTensor, gate: FlexTensor, shift: FlexTensor) -> FlexTensor {
+        let shape: [usize; 4] = x.shape().dims();
+        let [x, gate, shift] = [x, gate, shift].map(Values::of);
+        written(shape, |y| training::scale_and_shift_channels(&x, &gate, &shift, y))
+    }
+
     fn rmsprop_tf(
         weight: FlexTensor,
         gradient: FlexTensor,
@@ -216,8 +240,7 @@ impl TrainingOps for Flex {
         options: optimise::RmspropTf,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let gradient = Values::of(gradient);
-        let [mut weight, mut mean_square, mut momentum] =
-            [weight, mean_square, momentum].map(|tensor| Values::of(tensor).0);
+        let [mut weight, mut mean_square, mut momentum] = [weight, mean_square, momentum].map(contiguous);
         let (w, s, m) = (weight.storage_mut(), mean_square.storage_mut(), momentum.storage_mut());
         options.step(w, &gradient, s, m);
         (weight, mean_square, momentum)
@@ -230,7 +253,7 @@ impl TrainingOps for Flex {
         options: optimise::Sgd,
     ) -> (FlexTensor, FlexTensor) {
         let gradient = Values::of(gradient);
-        let [mut weight, mut buffer] = [weight, buffer].map(|tensor| Values::of(tensor).0);
+        let [mut weight, mut buffer] = [weight, buffer].map(contiguous);
         options.step(weight.storage_mut(), &gradient, buffer.storage_mut());
         (weight, buffer)
     }
@@ -244,7 +267,7 @@ impl TrainingOps for Flex {
         t: u64,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let gradient = Values::of(gradient);
-        let [mut weight, mut first, mut second] = [weight, first, second].map(|tensor| Values::of(tensor).0);
+        let [mut weight, mut first, mut second] = [weight, first, second].map(contiguous);
         options.step(weight.storage_mut(), &gradient, first.storage_mut(), second.storage_mut(), t);
         (weight, first, second)
     }

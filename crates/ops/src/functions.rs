@@ -148,6 +148,56 @@ pub fn scale_channels(x: Tensor<4>, gate: Tensor<4>) -> Tensor<4> {
     }
 }
 
+/// The two 1x1 convolutions of squeeze-and-excitation.
+#[derive(Debug, Clone)]
+pub struct SqueezeExcite {
+    /// Weight `[squeezed, channels, 1, 1]` and bias `[squeezed]`.
+    pub reduce: (Tensor<4>, Tensor<1>),
+    /// Weight `[channels, squeezed, 1, 1]` and bias `[channels]`.
+    pub expand: (Tensor<4>, Tensor<1>),
+    /// Between the two.
+    pub activation: Activation,
+}
+
+impl SqueezeExcite {
+    /// Squeeze-and-excitation (Hu et al., CVPR 2018): `x sigmoid(expand(act(reduce(mean(x)))))`. Of the maps only `x` is kept.
+    ///
+    /// # Shapes
+    /// - input and output: `[batch, channels, height, width]`
+    ///
+    /// # Panics
+    /// Where the weights do not fit the channels or each other.
+    pub fn forward(self, x: Tensor<4>) -> Tensor<4> {
+        let Self { reduce: (reduce, reduce_bias), expand: (expand, expand_bias), activation } = self;
+        let [_, channels, ..] = x.dims();
+        let [squeezed] = reduce_bias.dims();
+        assert_eq!(reduce.dims(), [squeezed, channels, 1, 1], "the weight that squeezes {channels} channels");
+        assert_eq!(
+            expand.dims(),
+            [channels, squeezed, 1, 1],
+            "the weight that expands to {channels} channels"
+        );
+        assert_eq!(expand_bias.dims(), [channels], "one number a channel");
+        if !is_fused(&x) {
+            let pointwise = |x, weight, bias| {
+                burn::tensor::module::conv2d(
+                    x,
+                    weight,
+                    Some(bias),
+                    ConvOptions::new([1; 2], [0; 2], [1; 2], 1),
+                )
+            };
+            let squeezed = pointwise(mean_pool(x.clone()), reduce, reduce_bias);
+            let gate = pointwise(composed::activate(activation, squeezed), expand, expand_bias);
+            return x * composed::activate(Activation::Sigmoid, gate);
+        }
+        let [reduce, expand] = [reduce, expand].map(Tensor::into_dispatch);
+        let [reduce_bias, expand_bias] = [reduce_bias, expand_bias].map(Tensor::into_dispatch);
+        let x = x.into_dispatch();
+        Tensor::from_dispatch(Ops::squeeze_excite(x, reduce, reduce_bias, expand, expand_bias, activation).0)
+    }
+}
+
 /// Mean of every plane.
 ///
 /// # Shapes

@@ -31,8 +31,14 @@ mod functions;
 pub mod norm_sync;
 pub mod optimise;
 mod path;
+#[cfg(feature = "flex")]
+mod pool;
+#[cfg(feature = "tch")]
+mod torch;
 
 pub use efficientnet_kernels::Activation;
 pub use extension::TrainingOps;
-pub use functions::{Norm, conv2d, mean_pool, norm_act, norm_act_frozen, scale_channels, silu};
+pub use functions::{
+    Norm, SqueezeExcite, conv2d, mean_pool, norm_act, norm_act_frozen, scale_channels, silu,
+};
 pub use path::{PATH_VARIABLE, Path, is_fused, path, set_path};

@@ -4,11 +4,12 @@
 
 mod common;
 
-use burn::tensor::module::adaptive_avg_pool2d;
+use burn::tensor::module::{adaptive_avg_pool2d, conv2d};
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, activation};
 use common::{BACKWARD, FORWARD, assert_close, devices, flex, numbers, tensor};
 use efficientnet_ops::optimise::{self, AdamW, RmspropTf, Sgd};
-use efficientnet_ops::{mean_pool, scale_channels, silu};
+use efficientnet_ops::{Activation, SqueezeExcite, mean_pool, scale_channels, silu};
 
 const SHAPES: [[usize; 4]; 5] = [[1, 1, 1, 1], [2, 3, 5, 7], [3, 17, 4, 4], [1, 96, 9, 8], [2, 5, 33, 31]];
 
@@ -122,4 +123,45 @@ fn an_update_leaves_other_holders_of_the_weight_alone() {
     let [after, _] = optimise::sgd(weight, held.ones_like(), held.zeros_like(), options);
     assert_eq!(numbers(held), before);
     assert_close("after", after, tensor([5], 1, &flex()) - 0.1, FORWARD);
+}
+
+/// Four parameters of squeeze-and-excitation.
+fn squeeze_excite(channels: usize, squeezed: usize, device: &Device) -> SqueezeExcite {
+    SqueezeExcite {
+        reduce: (
+            tensor([squeezed, channels, 1, 1], 5, device).require_grad(),
+            tensor([squeezed], 6, device).require_grad(),
+        ),
+        expand: (
+            tensor([channels, squeezed, 1, 1], 7, device).require_grad(),
+            tensor([channels], 8, device).require_grad(),
+        ),
+        activation: Activation::Silu,
+    }
+}
+
+#[test]
+fn squeeze_and_excitation_and_its_gradients() {
+    for device in devices() {
+        for shape in SHAPES {
+            let x = tensor(shape, 1, &device).require_grad();
+            let se = squeeze_excite(shape[1], shape[1].div_ceil(3), &device);
+            let upstream: Tensor<4> = tensor(shape, 2, &device);
+            let (reduce, expand) = (se.reduce.clone(), se.expand.clone());
+            let pointwise = |x, (weight, bias)| {
+                conv2d(x, weight, Some(bias), ConvOptions::new([1; 2], [0; 2], [1; 2], 1))
+            };
+            let inner = activation::silu(pointwise(adaptive_avg_pool2d(x.clone(), [1, 1]), reduce));
+            let expected = x.clone() * activation::sigmoid(pointwise(inner, expand));
+            let found = se.clone().forward(x.clone());
+            assert_close("scaled", found.clone(), expected.clone(), FORWARD);
+            let found = (found * upstream.clone()).sum().backward();
+            let expected = (expected * upstream).sum().backward();
+            assert_close("dx", x.grad(&found).unwrap(), x.grad(&expected).unwrap(), BACKWARD);
+            for (weight, bias) in [se.reduce, se.expand] {
+                assert_close("dw", weight.grad(&found).unwrap(), weight.grad(&expected).unwrap(), BACKWARD);
+                assert_close("db", bias.grad(&found).unwrap(), bias.grad(&expected).unwrap(), BACKWARD);
+            }
+        }
+    }
 }

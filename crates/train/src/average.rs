@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use efficientnet_model::Network;
+use efficientnet_ops::optimise::lerp;
 use efficientnet_weights::HostTensor;
 
 use crate::TrainError;
@@ -96,7 +97,7 @@ impl ModuleVisitor for Blend<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = flat(param.val());
         if let Some(average) = self.average.values.remove(&param.id) {
-            self.average.values.insert(param.id, average * self.decay + value * (1.0 - self.decay));
+            self.average.values.insert(param.id, lerp(average, value, (1.0 - self.decay) as f32));
         }
     }
 }

@@ -1,30 +1,26 @@
 //! One update of all weights: which optimiser, which of them decay, and how fast each one learns.
 //!
-//! The arithmetic of SGD, AdamW and LAMB is Burn's. Burn's RMSProp is PyTorch's, so TensorFlow's is here
-//! ([`RmsPropTf`]). What Burn's `ModuleOptimizer` does not have is done here: a factor on the rate of every layer, and a
+//! RMSProp, SGD and AdamW are one pass over memory each (`rules.rs`); LAMB is Burn's. What Burn's `ModuleOptimizer` does not have is done here: a factor on the rate of every layer, and a
 //! state that is saved under the tensors' names.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{
-    AdamWConfig, DynOptimizer, DynState, GradientsParams, LambConfig, SgdConfig, StateSink, StateSource,
-};
+use burn::optim::{DynOptimizer, DynState, GradientsParams, LambConfig, StateSink, StateSource};
 use burn::tensor::{Device, Tensor, TensorData};
 use efficientnet_arch::TensorKind;
 use efficientnet_model::{Network, NetworkTensor};
+use efficientnet_ops::optimise::{AdamW, RmspropTf, Sgd};
 use efficientnet_weights::HostTensor;
 
 use crate::TrainError;
-use crate::rmsprop::RmsPropTf;
+use crate::rules::OnePass;
 
 /// An optimiser's rule and its constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
-    /// As TensorFlow computes it: see [`RmsPropTf`].
+    /// As TensorFlow computes it: the mean square begins at one, epsilon is under the root, the rate inside the momentum.
     RmsPropTf {
         /// Decay of the mean square.
         decay: f64,
@@ -76,25 +72,24 @@ pub struct OptimizerOptions {
 impl OptimizerOptions {
     fn build(&self, weight_decay: f64) -> Arc<dyn DynOptimizer> {
         let decay = weight_decay as f32;
+        // Each step brings its own.
+        let learning_rate = 0.0;
         match self.rule {
-            Rule::RmsPropTf { decay: mean, momentum, epsilon } => {
-                Arc::new(RmsPropTf { decay: mean, momentum, epsilon, weight_decay })
-            }
+            Rule::RmsPropTf { decay: mean, momentum, epsilon } => Arc::new(OnePass::RmsPropTf(RmspropTf {
+                learning_rate,
+                decay: mean as f32,
+                momentum: momentum as f32,
+                epsilon: epsilon as f32,
+                weight_decay: decay,
+            })),
             Rule::Sgd { momentum, nesterov } => {
-                let momentum = (momentum != 0.0).then(|| {
-                    MomentumConfig::new().with_momentum(momentum).with_dampening(0.0).with_nesterov(nesterov)
-                });
-                let decay = (decay != 0.0).then_some(WeightDecayConfig { penalty: decay });
-                Arc::new(SgdConfig::new().with_momentum(momentum).with_weight_decay(decay).build())
+                let momentum = momentum as f32;
+                Arc::new(OnePass::Sgd(Sgd { learning_rate, momentum, nesterov, weight_decay: decay }))
             }
-            Rule::AdamW { betas, epsilon } => Arc::new(
-                AdamWConfig::new()
-                    .with_beta_1(betas[0] as f32)
-                    .with_beta_2(betas[1] as f32)
-                    .with_epsilon(epsilon as f32)
-                    .with_weight_decay(decay)
-                    .build(),
-            ),
+            Rule::AdamW { betas, epsilon } => {
+                let (betas, epsilon) = (betas.map(|beta| beta as f32), epsilon as f32);
+                Arc::new(OnePass::AdamW(AdamW { learning_rate, betas, epsilon, weight_decay: decay }))
+            }
             Rule::Lamb { betas, epsilon } => Arc::new(
                 LambConfig::new()
                     .with_beta_1(betas[0] as f32)

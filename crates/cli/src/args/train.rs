@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::positive;
+use crate::run_folder::Which;
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
@@ -17,9 +18,13 @@ pub struct TrainArgs {
     /// Set a key of the recipe, as `schedule.rate=0.01`; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Begin with these weights and sensible settings for a small data set: no recipe is needed
-    #[arg(long, value_name = "FILE|NAME", requires = "data", conflicts_with = "recipe")]
+    /// Begin with these weights, or those of another run's folder, and sensible settings for a small data set: no recipe is
+    /// needed
+    #[arg(long, value_name = "FILE|RUN|NAME", requires = "data", conflicts_with = "recipe")]
     pub finetune: Option<String>,
+    /// Which weights of the run's folder that --finetune names (default: averaged where the run has them, else last)
+    #[arg(long, value_enum, requires = "finetune")]
+    pub which: Option<Which>,
     /// With --finetune, train the classifier alone, on features that are computed once
     #[arg(long, requires = "finetune")]
     pub probe: bool,

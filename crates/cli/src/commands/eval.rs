@@ -1,78 +1,73 @@
-//! `efficientnet eval`: top-1 and top-5 over labelled images.
+//! `efficientnet eval`: how well a network does on labelled images.
+//!
+//! Every image counts once, whatever the batch: the loader pads the last one and says which images are real, and the
+//! measures come from sums of whole numbers.
 
 mod record;
+mod report;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use efficientnet_data::{Batch, Loader, LoaderOptions, OnError, Position, Source, Subset, Transform};
+use efficientnet_runs::scores::{Outcome as Scored, Tally};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
 use self::record::{Header, Record};
+use self::report::{About, Report};
 use crate::args::EvalArgs;
 use crate::engine::Engine;
 use crate::error::CliError;
 use crate::{Outcome, classes, interrupt, loading, output};
 
-#[derive(Serialize)]
-struct Report {
-    model: String,
-    device: String,
-    /// `compiled` or `burn`.
-    engine: &'static str,
-    transform: String,
-    top1: f64,
-    top5: f64,
-    images: usize,
-    images_per_second: f64,
-    /// False where Ctrl-C ended the run early: the figures are of the images until then.
-    complete: bool,
-    /// Images that could not be read, with `--skip-broken`; they count nowhere.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    skipped: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    predictions: Option<Vec<Prediction>>,
-}
-
 /// What the network says of an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Prediction {
     path: String,
-    label: usize,
-    /// The five best classes, best first.
-    top5: Vec<usize>,
+    #[serde(flatten)]
+    outcome: Scored,
 }
 
 pub fn run(args: &EvalArgs) -> Outcome {
     interrupt::listen();
-    let loaded = loading::weights(&args.network.weights, args.network.model.as_deref())?;
+    let loaded = loading::weights(&args.network.weights, args.network.which, args.network.model.as_deref())?;
     let transform = loaded.transform()?;
     let offset = loaded.class_offset();
+    let names = loaded.class_names();
     let classes = loaded.weights.spec().num_classes - offset;
-    let source = spread(classes::source(&args.data, args.classes.as_deref(), classes)?, args.limit)?;
+    let source = classes::source(&args.data, args.classes.as_deref(), names, classes)?;
+    let source = spread(source, args.limit)?;
     let weights = loaded.path;
     let engine = Engine::new(loaded.weights, &args.network)?;
     loading::input_shape(engine.spec(), &transform)?;
 
     let record = match &args.out {
         Some(out) => {
-            let header = Header::new(&engine.spec().name, &weights, &transform, &*source)?;
+            let header = Header::new(&engine.spec().name, &weights, &transform, args.flip, &*source)?;
             Record::open(out, args.resume, &header)?
         }
         None => Record::default(),
     };
-    let mut evaluation = Evaluation { engine, offset, record };
-    let done = evaluation.record.done();
+    let loader = loader(args, &transform, &source)?;
+    let mut evaluation = Evaluation { engine, weights, offset, flip: args.flip, record, loader };
+    let had = evaluation.record.done();
     let started = Instant::now();
-    evaluation.run(loader(args, &transform, &source)?)?;
-    let seconds = started.elapsed().as_secs_f64();
+    evaluation.run()?;
+    let rate = (evaluation.record.done() - had) as f64 / started.elapsed().as_secs_f64();
 
-    let report = evaluation.report(args, &transform, source.len(), done, seconds)?;
-    if args.json {
-        return output::json(&report);
+    let report = evaluation.report(args, rate)?;
+    // The figures are said even where the matrix cannot be written.
+    let written = match &args.confusion {
+        Some(path) => report.confusion_csv().and_then(|csv| output::file(path, &csv)),
+        None => Ok(()),
+    };
+    match args.json {
+        true => output::json(&report)?,
+        false => output::text(&report.text(args.per_class))?,
     }
-    output::text(&report.text())
+    written
 }
 
 /// `limit` samples at even distances: the first ones of a folder would all be of its first classes.
@@ -104,22 +99,27 @@ fn loader(args: &EvalArgs, transform: &Transform, source: &Arc<dyn Source>) -> R
 /// A network with what it said so far.
 struct Evaluation {
     engine: Engine,
+    /// Its file.
+    weights: PathBuf,
     /// Logits in front of the first class.
     offset: usize,
+    /// Whether mirror images are looked at, too.
+    flip: bool,
     record: Record,
+    loader: Loader,
 }
 
 impl Evaluation {
     /// Predicts what the record does not have yet, until Ctrl-C.
-    fn run(&mut self, loader: Loader) -> Result<(), CliError> {
+    fn run(&mut self) -> Result<(), CliError> {
         let done = self.record.done();
-        let bar = progress(loader.source().len(), done);
-        for batch in loader.resume(Position { epoch: 0, places: done as u64 })? {
+        let bar = progress(self.loader.source().len(), done);
+        for batch in self.loader.resume(Position { epoch: 0, places: done as u64 })? {
             if interrupt::asked() {
                 break;
             }
             let batch = batch?;
-            let predictions = self.predict(&batch, &loader)?;
+            let predictions = self.predict(&batch)?;
             let skipped = batch.skipped().iter().map(|skipped| skipped.reason.clone()).collect();
             self.record.add(predictions, skipped)?;
             bar.set_position(self.record.done() as u64);
@@ -128,27 +128,21 @@ impl Evaluation {
         Ok(())
     }
 
-    fn predict(&self, batch: &Batch, loader: &Loader) -> Result<Vec<Prediction>, CliError> {
-        let normalization = loader.options().transform.normalization();
-        let logits = self.engine.logits_of(batch, normalization)?;
+    fn predict(&self, batch: &Batch) -> Result<Vec<Prediction>, CliError> {
+        let normalization = self.loader.options().transform.normalization();
+        let logits = self.engine.logits_of(batch, normalization, self.flip)?;
         let rows = logits.values.chunks(logits.shape[1]).zip(batch.valid()).enumerate();
+        // A background class in front of the others is nobody's label, and has no share in the softmax.
         let prediction = |place: usize, row: &[f32]| Prediction {
-            path: loader.source().key(batch.samples()[place]).into_owned(),
-            label: batch.labels()[place],
-            top5: loading::best(&row[self.offset..], 5),
+            path: self.loader.source().key(batch.samples()[place]).into_owned(),
+            outcome: Scored::from_logits(&row[self.offset..], batch.labels()[place], 0.0),
         };
         Ok(rows.filter(|(_, (_, valid))| **valid).map(|(place, (row, _))| prediction(place, row)).collect())
     }
 
-    fn report(
-        self,
-        args: &EvalArgs,
-        transform: &Transform,
-        wanted: usize,
-        had: usize,
-        seconds: f64,
-    ) -> Result<Report, CliError> {
-        let done = self.record.done();
+    fn report(self, args: &EvalArgs, images_per_second: f64) -> Result<Report, CliError> {
+        let source = self.loader.source();
+        let complete = self.record.done() == source.len();
         let (predictions, skipped) = self.record.into_parts();
         if predictions.is_empty() {
             let nothing = || {
@@ -158,23 +152,23 @@ impl Evaluation {
             };
             return Err(if skipped.is_empty() { CliError::Interrupted } else { nothing() });
         }
-        let share = |right: fn(&Prediction) -> bool| {
-            predictions.iter().filter(|prediction| right(prediction)).count() as f64
-                / predictions.len() as f64
-        };
-        Ok(Report {
+        let mut tally = Tally::new(source.classes().len());
+        for prediction in &predictions {
+            tally.add(&prediction.outcome)?;
+        }
+        let about = About {
             model: self.engine.spec().name.clone(),
+            weights: self.weights,
             device: args.network.device.clone(),
             engine: self.engine.name(),
-            transform: transform.to_string(),
-            top1: share(|p| p.top5.first() == Some(&p.label)),
-            top5: share(|p| p.top5.contains(&p.label)),
-            images: predictions.len(),
-            images_per_second: (done - had) as f64 / seconds,
-            complete: done == wanted,
+            transform: self.loader.options().transform.to_string(),
+            flip: self.flip,
+            images_per_second,
+            complete,
             skipped,
-            predictions: args.predictions.then_some(predictions),
-        })
+        };
+        let predictions = args.predictions.then_some(predictions);
+        Ok(Report::new(about, &tally, source.classes(), predictions))
     }
 }
 
@@ -183,21 +177,6 @@ fn progress(images: usize, done: usize) -> ProgressBar {
     let bar = ProgressBar::new(images as u64).with_position(done as u64);
     bar.reset_eta();
     style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
-}
-
-impl Report {
-    fn text(&self) -> String {
-        let right = |share: f64| (share * self.images as f64).round();
-        let lines = [
-            format!("{} on {} ({}): {}", self.model, self.device, self.engine, self.transform),
-            format!("top-1  {:>6.2} %  ({} of {})", self.top1 * 100.0, right(self.top1), self.images),
-            format!("top-5  {:>6.2} %  ({} of {})", self.top5 * 100.0, right(self.top5), self.images),
-            format!("{:.1} images a second, decoding included", self.images_per_second),
-        ];
-        let skipped = self.skipped.iter().map(|reason| format!("left out: {reason}"));
-        let early = (!self.complete).then(|| "interrupted: these are the images until then".to_string());
-        lines.into_iter().chain(skipped).chain(early).collect::<Vec<_>>().join("\n")
-    }
 }
 
 #[cfg(test)]

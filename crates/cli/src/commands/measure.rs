@@ -101,7 +101,7 @@ fn prepare(args: &MeasureArgs, device: &Device) -> Result<(Network, Tensor<4>), 
     let spec = at_resolution(ArchSpec::named(&args.model)?, args.resolution)?;
     let (weights, transform) = match &args.weights {
         Some(source) => {
-            let loaded = loading::weights(source, Some(&args.model))?;
+            let loaded = loading::weights(source, None, Some(&args.model))?;
             let transform = loaded.transform()?;
             (loaded.weights, Some(transform))
         }

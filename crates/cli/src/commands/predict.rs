@@ -40,15 +40,17 @@ struct Prediction {
 
 pub fn run(args: &PredictArgs) -> Outcome {
     interrupt::listen();
-    let loaded = loading::weights(&args.network.weights, args.network.model.as_deref())?;
+    let loaded = loading::weights(&args.network.weights, args.network.which, args.network.model.as_deref())?;
     let transform = loaded.transform()?;
     let offset = loaded.class_offset();
+    let names = loaded.class_names();
     let engine = Engine::new(loaded.weights, &args.network)?;
     if let (Some(input), Some(out)) = (&args.npy, &args.out) {
         return arrays(&engine, input, out, args.network.batch);
     }
 
-    let classes = Classes::for_network(args.classes.as_deref(), engine.spec().num_classes, offset)?;
+    let logits = engine.spec().num_classes;
+    let classes = Classes::for_network(args.classes.as_deref(), names, logits, offset)?;
     let report = Report {
         model: engine.spec().name.clone(),
         device: args.network.device.clone(),

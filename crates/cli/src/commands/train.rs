@@ -8,7 +8,7 @@ use std::sync::Arc;
 use efficientnet_backend::DeviceName;
 use efficientnet_data::NormalizeOn;
 use efficientnet_runs::folder::Environment;
-use efficientnet_runs::recipe::{NAMED, Recipe};
+use efficientnet_runs::recipe::{Model, NAMED, Recipe};
 use efficientnet_runs::scores::Measures;
 use efficientnet_train::{Alone, Finished, Job, Place, Ranks, train};
 use serde::Serialize;
@@ -60,7 +60,7 @@ fn work(args: &TrainArgs, ranks: Arc<dyn Ranks>) -> Outcome {
         stop: interrupt::flag(),
     };
     let init = match &recipe.model.init {
-        Some(source) => Some(loading::weights(source, Some(&recipe.model.name))?.weights),
+        Some(source) => Some(loading::weights(source, None, published(&recipe.model))?.weights),
         None => None,
     };
     let environment = Environment {
@@ -83,6 +83,12 @@ fn work(args: &TrainArgs, ranks: Arc<dyn Ranks>) -> Outcome {
         report(args, folder, &finished)?
     }
     if finished.complete { Ok(()) } else { Err(CliError::Interrupted) }
+}
+
+/// The name that says the whole network: one of another width, depth or other stages is known by its weights' file.
+fn published(model: &Model) -> Option<&str> {
+    let is_its_own = model.width.is_some() || model.depth.is_some() || model.blocks.is_some();
+    (!is_its_own).then_some(&model.name)
 }
 
 /// The recipe that was asked for, with what the command line changes.

@@ -7,7 +7,7 @@ use efficientnet_weights::{LoadOptions, Naming, SaveOptions, WeightsError};
 
 use crate::args::{WeightsArgs, WeightsCommand};
 use crate::error::CliError;
-use crate::{Outcome, output};
+use crate::{Outcome, loading, output};
 
 pub fn run(args: &WeightsArgs) -> Outcome {
     match &args.command {
@@ -32,7 +32,9 @@ fn convert(file: &Path, to: &Path, naming: &str, force: bool) -> Outcome {
         return Err(CliError::Usage(format!("{} exists; replace it with --force", to.display())));
     }
     let mut weights = efficientnet_weights::load(file, &LoadOptions::default())?;
-    let options = SaveOptions { overwrite: force, ..SaveOptions::default() };
+    let names = weights.metadata().get_key_value(loading::CLASSES);
+    let metadata = names.map(|(key, names)| (key.clone(), names.clone())).into_iter().collect();
+    let options = SaveOptions { overwrite: force, metadata };
     efficientnet_weights::save(&mut weights, naming, to, &options)?;
     output::text(&format!("{}: {} in {naming} naming", to.display(), weights.spec().name))
 }

@@ -70,7 +70,10 @@ pub(super) fn run<S: Simd>(
     let units = job.count * groups * units_of_bands;
     crew.each(number, units, |unit| {
         for weights in step.next {
-            weights[share(weights.len(), units, unit)].iter().step_by(LINE).for_each(|line| s.prefetch(line));
+            weights[share(weights.len(), units, unit)]
+                .iter()
+                .step_by(LINE)
+                .for_each(|line| s.prefetch(std::ptr::from_ref(line)));
         }
         let part = Part {
             image: unit / units_of_bands / groups,

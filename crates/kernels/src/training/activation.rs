@@ -5,6 +5,8 @@ use crate::simd::{Simd, math};
 
 /// A function of one number.
 pub(super) trait Function: Copy + Send + Sync + 'static {
+    /// Whether the gradient takes longer to compute again than to write and read.
+    const DEAR: bool;
     /// f(z)
     fn value<S: Simd>(s: S, z: S::V) -> S::V;
     /// dy f'(z)
@@ -32,6 +34,7 @@ pub(super) fn dispatch(activation: Activation, work: impl ForFunction) {
 pub(super) struct Identity;
 
 impl Function for Identity {
+    const DEAR: bool = false;
     #[inline(always)]
     fn value<S: Simd>(_: S, z: S::V) -> S::V {
         z
@@ -46,6 +49,7 @@ impl Function for Identity {
 pub(super) struct Relu;
 
 impl Function for Relu {
+    const DEAR: bool = false;
     // `z` comes second, so that what is no number stays none.
     #[inline(always)]
     fn value<S: Simd>(s: S, z: S::V) -> S::V {
@@ -61,6 +65,7 @@ impl Function for Relu {
 pub(super) struct Relu6;
 
 impl Function for Relu6 {
+    const DEAR: bool = false;
     #[inline(always)]
     fn value<S: Simd>(s: S, z: S::V) -> S::V {
         s.min(s.splat(6.0), s.max(s.splat(0.0), z))
@@ -75,6 +80,7 @@ impl Function for Relu6 {
 pub(super) struct Silu;
 
 impl Function for Silu {
+    const DEAR: bool = true;
     #[inline(always)]
     fn value<S: Simd>(s: S, z: S::V) -> S::V {
         math::silu(s, z)
@@ -91,6 +97,7 @@ impl Function for Silu {
 pub(super) struct Sigmoid;
 
 impl Function for Sigmoid {
+    const DEAR: bool = true;
     #[inline(always)]
     fn value<S: Simd>(s: S, z: S::V) -> S::V {
         math::sigmoid(s, z)

@@ -11,13 +11,17 @@
 //! - dw: `dw[tap] = sum over i of dy[i] x[offset + i]`
 //! - dx, phase by phase: `x[i] = sum over the phase's taps of w[tap] dy[i - offset]`
 
+mod block;
+mod by_blocks;
 mod lines;
 mod product;
 
+use self::by_blocks::ByBlocks;
 use self::lines::{Lines, Phases};
-use self::product::{Gather, correlate};
+use self::product::{Gather, blocks, correlate};
 use super::convolution::Convolution;
 use super::run::{Scratch, detected, for_each};
+use super::vector::Fetch;
 use crate::memory::Arena;
 use crate::simd::{Simd, Task};
 
@@ -41,9 +45,12 @@ fn together(numbers: usize) -> usize {
 }
 
 pub(super) fn forward(conv: &Convolution, x: &[f32], weight: &[f32], y: &mut [f32]) {
+    let (isa, y) = (detected(), Arena::of(y));
+    if isa.dispatch(ByBlocks::Forward(conv, x, weight, y)) {
+        return;
+    }
     let lines = Lines::new(conv);
     let (planes, together) = (conv.batch * conv.in_channels, together(conv.height * conv.width));
-    let (isa, y) = (detected(), Arena::of(y));
     for_each(planes.div_ceil(together), cost(conv), |task| {
         let planes = task * together..((task + 1) * together).min(planes);
         isa.dispatch(Forward { conv, lines: &lines, planes, x, weight, y });
@@ -73,18 +80,23 @@ impl Task for Forward<'_> {
         for plane in planes {
             lines.fold(s, &x[plane * inputs..][..inputs], phases);
             let weight = &weight[plane % conv.in_channels * taps.len()..][..taps.len()];
-            s.enter(Gather { line: phases, taps: &taps, weight, out, len: lines.len() });
             // SAFETY: this plane is this task's.
             let y = unsafe { y.part_mut(plane * outputs..(plane + 1) * outputs) };
+            let next = [(&*y, 0, outputs), (x, (plane + 1) * inputs, inputs)];
+            let fetch = &mut Fetch::new(next, blocks::<S>(lines.len()));
+            s.enter(Gather { line: phases, taps: &taps, weight, out, len: lines.len(), fetch });
             lines.take_output(s, out, y);
         }
     }
 }
 
 pub(super) fn input_gradient(conv: &Convolution, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+    let (isa, dx) = (detected(), Arena::of(dx));
+    if isa.dispatch(ByBlocks::InputGradient(conv, dy, weight, dx)) {
+        return;
+    }
     let lines = Lines::new(conv);
     let (planes, together) = (conv.batch * conv.in_channels, together(conv.height * conv.width));
-    let (isa, dx) = (detected(), Arena::of(dx));
     for_each(planes.div_ceil(together), cost(conv), |task| {
         let planes = task * together..((task + 1) * together).min(planes);
         isa.dispatch(InputGradient { conv, lines: &lines, planes, dy, weight, dx });
@@ -116,25 +128,30 @@ impl Task for InputGradient<'_> {
         for plane in planes {
             lines.spread_output(s, &dy[plane * outputs..][..outputs], &mut line[lines.reach()..]);
             let weight = &weight[plane % conv.in_channels * count..][..count];
+            // SAFETY: this plane is this task's.
+            let dx = unsafe { dx.part_mut(plane * inputs..(plane + 1) * inputs) };
+            let next = [(&*dx, 0, inputs), (dy, (plane + 1) * outputs, outputs)];
+            let fetch = &mut Fetch::new(next, blocks::<S>(lines.phase_len()) * taps.len());
             for (phase, (taps, places)) in taps.iter().zip(&places).enumerate() {
                 for (own, &place) in own.iter_mut().zip(places) {
                     *own = weight[place];
                 }
                 let out = &mut phases[phase * lines.phase()..][..lines.phase()];
                 let weight = &own[..taps.len()];
-                s.enter(Gather { line, taps, weight, out, len: lines.phase_len() });
+                s.enter(Gather { line, taps, weight, out, len: lines.phase_len(), fetch });
             }
-            // SAFETY: this plane is this task's.
-            let dx = unsafe { dx.part_mut(plane * inputs..(plane + 1) * inputs) };
             lines.unfold(s, phases, dx);
         }
     }
 }
 
 pub(super) fn weight_gradient(conv: &Convolution, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    let (isa, dw) = (detected(), Arena::of(dw));
+    if isa.dispatch(ByBlocks::WeightGradient(conv, x, dy, dw)) {
+        return;
+    }
     let lines = Lines::new(conv);
     let (channels, together) = (conv.in_channels, together(conv.batch * conv.height * conv.width));
-    let (isa, dw) = (detected(), Arena::of(dw));
     for_each(channels.div_ceil(together), cost(conv), |task| {
         let channels = task * together..((task + 1) * together).min(channels);
         isa.dispatch(WeightGradient { conv, lines: &lines, channels, x, dy, dw });
@@ -170,7 +187,10 @@ impl Task for WeightGradient<'_> {
                 let plane = image * conv.in_channels + channel;
                 lines.fold(s, &x[plane * inputs..][..inputs], phases);
                 lines.spread_output(s, &dy[plane * outputs..][..outputs], line);
-                correlate(s, phases, &taps, &line[..lines.len()], sums);
+                let next = plane + conv.in_channels;
+                let next = [(x, next * inputs, inputs), (dy, next * outputs, outputs)];
+                let fetch = Fetch::new(next, lines.len().div_ceil(S::LANES));
+                correlate(s, phases, &taps, &line[..lines.len()], sums, fetch);
             }
             // SAFETY: this channel is this task's.
             let dw = unsafe { dw.part_mut(channel * taps.len()..(channel + 1) * taps.len()) };

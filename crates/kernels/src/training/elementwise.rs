@@ -255,3 +255,95 @@ pub fn mean_pool_backward(dy: &[f32], dx: &mut [f32]) {
         }
     });
 }
+
+/// Writes the sum of `x` times `dy` over every plane into `sums` `[batch, channels]`: the gradient for a gate alone.
+pub fn plane_products(x: &[f32], dy: &[f32], sums: &mut [f32]) {
+    let pixels = pixels("x", x.len(), sums.len());
+    check("dy", dy.len(), x.len());
+    let (isa, count, sums) = (detected(), sums.len(), Arena::of(sums));
+    parts(count, pixels, |planes| {
+        let range = planes.start * pixels..planes.end * pixels;
+        // SAFETY: these planes are this task's.
+        let sums = unsafe { sums.part_mut(planes) };
+        isa.dispatch(Entered(Products { x: &x[range.clone()], dy: &dy[range], sums, pixels }));
+    });
+}
+
+struct Products<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    sums: &'a mut [f32],
+    pixels: usize,
+}
+
+impl Task for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { x, dy, sums: out, pixels } = self;
+        assert!(x.len() == dy.len() && x.len() == out.len() * pixels);
+        for (plane, out) in out.iter_mut().enumerate() {
+            let end = (plane + 1) * pixels;
+            let mut sums = Sums::new(s);
+            for start in (plane * pixels..end).step_by(SUMMED) {
+                let len = (end - start).min(SUMMED);
+                sums.expect(len);
+                each!(S, len, |at, count| {
+                    let at = start + at;
+                    // SAFETY: within both.
+                    unsafe {
+                        let (x, dy) =
+                            (load(s, x.as_ptr().add(at), count), load(s, dy.as_ptr().add(at), count));
+                        sums.vectors[0] = s.mul_add(x, dy, sums.vectors[0]);
+                    }
+                });
+            }
+            *out = sums.totals()[0] as f32;
+        }
+    }
+}
+
+/// Writes every plane of `x` times its number in `gate` plus its number in `shift`, both `[batch, channels]`.
+pub fn scale_and_shift_channels(x: &[f32], gate: &[f32], shift: &[f32], y: &mut [f32]) {
+    let pixels = pixels("x", x.len(), gate.len());
+    check("y", y.len(), x.len());
+    check("shift", shift.len(), gate.len());
+    let (isa, y) = (detected(), Arena::of(y));
+    parts(gate.len(), pixels, |planes| {
+        let range = planes.start * pixels..planes.end * pixels;
+        // SAFETY: these planes are this task's.
+        let y = unsafe { y.part_mut(range.clone()) };
+        let (gate, shift) = (&gate[planes.clone()], &shift[planes]);
+        isa.dispatch(Entered(ScaleAndShift { x: &x[range], gate, shift, y, pixels }));
+    });
+}
+
+struct ScaleAndShift<'a> {
+    x: &'a [f32],
+    gate: &'a [f32],
+    shift: &'a [f32],
+    y: &'a mut [f32],
+    pixels: usize,
+}
+
+impl Task for ScaleAndShift<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { x, gate, shift, y, pixels } = self;
+        assert!(x.len() == y.len() && x.len() == gate.len() * pixels);
+        for (plane, (&gate, &shift)) in gate.iter().zip(shift).enumerate() {
+            let (gate, shift) = (s.splat(gate), s.splat(shift));
+            each!(S, pixels, |at, count| {
+                let at = plane * pixels + at;
+                // SAFETY: within both.
+                unsafe {
+                    let value = s.mul_add(gate, load(s, x.as_ptr().add(at), count), shift);
+                    store(s, y.as_mut_ptr().add(at), count, value);
+                }
+            });
+        }
+    }
+}

@@ -301,25 +301,34 @@ struct Maps<'a> {
 }
 
 impl Maps<'_> {
-    fn reduce<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) -> [f32; 2] {
-        let (planes, numbers) = (norm.planes(channel), norm.numbers(channel, self.parameters));
-        let Self { x, dy, .. } = *self;
-        s.enter(Reduce::<F> { planes, x, dy, numbers, function: PhantomData })
-    }
-
-    fn apply<S: Simd, F: Function>(
+    /// `keep` is where dz is written, if anywhere.
+    fn reduce<S: Simd, F: Function>(
         &self,
         s: S,
         norm: &NormAct,
         channel: usize,
-        sums: [f32; 2],
-        count: usize,
-        dx: Arena<'_>,
-    ) {
+        keep: Option<Arena<'_>>,
+    ) -> [f32; 2] {
         let (planes, numbers) = (norm.planes(channel), norm.numbers(channel, self.parameters));
         let Self { x, dy, .. } = *self;
+        s.enter(Reduce::<F> { planes, x, dy, keep, numbers, function: PhantomData })
+    }
+
+    fn apply<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize, to: To<'_>) {
+        let (planes, numbers) = (norm.planes(channel), norm.numbers(channel, self.parameters));
+        let To { dx, kept, sums, count } = to;
+        let (x, dy) = (self.x, (!kept).then_some(self.dy));
         s.enter(Apply::<F> { planes, x, dy, dx, numbers, sums, count, function: PhantomData });
     }
+}
+
+/// What the second half of the way back is about.
+struct To<'a> {
+    dx: Arena<'a>,
+    /// Whether dz is in there.
+    kept: bool,
+    sums: [f32; 2],
+    count: usize,
 }
 
 struct Reduced<'a> {
@@ -329,7 +338,7 @@ struct Reduced<'a> {
 
 impl OnChannel for Reduced<'_> {
     fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) {
-        let [dgamma, dbeta] = self.maps.reduce::<S, F>(s, norm, channel);
+        let [dgamma, dbeta] = self.maps.reduce::<S, F>(s, norm, channel, None);
         put(self.sums[0], channel, dgamma);
         put(self.sums[1], channel, dbeta);
     }
@@ -345,7 +354,7 @@ struct Applied<'a> {
 impl OnChannel for Applied<'_> {
     fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) {
         let sums = self.sums.map(|sums| sums[channel]);
-        self.maps.apply::<S, F>(s, norm, channel, sums, self.count, self.dx);
+        self.maps.apply::<S, F>(s, norm, channel, To { dx: self.dx, kept: false, sums, count: self.count });
     }
 }
 
@@ -358,8 +367,9 @@ struct Backward<'a> {
 
 impl OnChannel for Backward<'_> {
     fn run<S: Simd, F: Function>(&self, s: S, norm: &NormAct, channel: usize) {
-        let sums = self.maps.reduce::<S, F>(s, norm, channel);
-        self.maps.apply::<S, F>(s, norm, channel, sums, norm.count(), self.dx);
+        let (dx, kept) = (self.dx, F::DEAR);
+        let sums = self.maps.reduce::<S, F>(s, norm, channel, kept.then_some(dx));
+        self.maps.apply::<S, F>(s, norm, channel, To { dx, kept, sums, count: norm.count() });
         put(self.sums[0], channel, sums[0]);
         put(self.sums[1], channel, sums[1]);
     }

@@ -1,5 +1,6 @@
 //! Loops over slices, vector by vector with a masked rest.
 
+use crate::memory::LINE;
 use crate::simd::Simd;
 
 /// f32 summed in one lane's register before the sum goes into an f64.
@@ -81,5 +82,43 @@ impl<S: Simd> Sums<S> {
     pub fn totals(mut self) -> [f64; 2] {
         self.fold();
         self.totals
+    }
+}
+
+/// Cache lines.
+const WORTH_A_FETCH: usize = 128;
+
+/// Memory that will be needed soon, fetched into the second cache little by little while something else is computed: the
+/// maps of a training step come from main memory, and a core that first waits and then computes takes both times.
+#[derive(Clone, Copy)]
+pub(super) struct Fetch {
+    parts: [(*const f32, usize); 2],
+    /// Cache lines a step.
+    each: usize,
+}
+
+impl Fetch {
+    /// Nothing.
+    pub const NONE: Self = Self { parts: [(std::ptr::null(), 0); 2], each: 0 };
+
+    /// These parts of maps, one after the other, in about so many steps. A part may lie beyond the end of its map.
+    pub fn new(parts: [(&[f32], usize, usize); 2], steps: usize) -> Self {
+        let parts = parts.map(|(map, start, len)| (map.as_ptr().wrapping_add(start), len.div_ceil(LINE)));
+        let lines = parts[0].1 + parts[1].1;
+        // A few lines are there before it would have paid to ask.
+        if lines < WORTH_A_FETCH { Self::NONE } else { Self { each: lines.div_ceil(steps.max(1)), parts } }
+    }
+
+    #[inline(always)]
+    pub fn step<S: Simd>(&mut self, s: S) {
+        for _ in 0..self.each {
+            if self.parts[0].1 == 0 {
+                self.parts.swap(0, 1);
+            }
+            let (at, left) = &mut self.parts[0];
+            s.prefetch(*at);
+            *at = at.wrapping_add(LINE);
+            *left = left.saturating_sub(1);
+        }
     }
 }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
 
-use efficientnet_kernels::training::{Convolution, NormAct, with_isa};
+use efficientnet_kernels::training::{self, Convolution, NormAct, with_isa};
 use efficientnet_kernels::{Activation, Isa};
 
 /// Numbers by rule (splitmix64).
@@ -159,4 +159,86 @@ pub fn norm(norm: &NormAct, x: &[f32], gamma: &[f32], beta: &[f32], dy: &[f32]) 
         out.dbeta.push(dbeta);
     }
     out
+}
+
+/// A normalisation in both directions, whole and in halves, with inputs around `far`, on every instruction set.
+#[track_caller]
+pub fn check_norm(shape: &NormAct, far: f32) {
+    let mut random = Random(9);
+    let (len, channels) = (shape.count() * shape.channels, shape.channels);
+    let mut x = random.floats(len, 1.0);
+    x.iter_mut().for_each(|x| *x += far);
+    let dy = random.floats(len, 1.0);
+    let (gamma, beta) = (random.floats(channels, 2.0), random.floats(channels, 1.0));
+    let exact = norm(shape, &x, &gamma, &beta, &dy);
+    // What is subtracted are f32 of the size of `far`: their last bit is what can be asked for.
+    let forward = 1e-5 + f64::from(far) * 6e-7;
+    let backward = 1e-4 + f64::from(far) * 6e-7;
+    everywhere(|isa| {
+        let what = |what: &str| format!("{what} ({isa}) of {shape:?}");
+        let nothing = |len| vec![f32::NAN; len];
+        let [mut mean, mut variance, mut dgamma, mut dbeta] = [0; 4].map(|_| nothing(channels));
+        let (mut y, mut dx) = (nothing(len), nothing(len));
+        shape.forward(&x, &gamma, &beta, &mut y, &mut mean, &mut variance);
+        compare(&mean, &exact.mean, 1e-5, &what("the mean"));
+        compare(&variance, &exact.variance, 1e-5, &what("the variance"));
+        // A kink is on this side or that of rounding.
+        let smooth = !matches!(shape.activation, Activation::Relu | Activation::Relu6);
+        compare(&y, &exact.y, forward, &what("y"));
+        shape.backward(&x, &dy, &gamma, &beta, &mean, &variance, &mut dx, &mut dgamma, &mut dbeta);
+        if smooth {
+            compare(&dx, &exact.dx, backward, &what("dx"));
+            compare(&dgamma, &exact.dgamma, backward, &what("dgamma"));
+            compare(&dbeta, &exact.dbeta, backward, &what("dbeta"));
+        } else {
+            let near = |found: &[f32], exact: &[f64]| {
+                let off = |(&found, &exact): (&f32, &f64)| (f64::from(found) - exact).abs() > 1e-3;
+                found.iter().zip(exact).filter(|&pair| off(pair)).count()
+            };
+            if far < 10.0 {
+                assert!(near(&dx, &exact.dx) <= 1 + len / 50, "{}", what("dx"));
+            }
+        }
+        let halves = |parts: &mut [Vec<f32>; 6]| {
+            let [mean, variance, y, dgamma, dbeta, dx] = parts;
+            shape.statistics(&x, mean, variance);
+            shape.normalise(&x, &gamma, &beta, mean, variance, y);
+            shape.reduce(&x, &dy, &gamma, &beta, mean, variance, dgamma, dbeta);
+            shape.apply(&x, &dy, &gamma, &beta, mean, variance, dgamma, dbeta, shape.count(), dx);
+        };
+        let mut parts = [channels, channels, len, channels, channels, len].map(nothing);
+        halves(&mut parts);
+        assert!(parts == [mean, variance, y, dgamma, dbeta, dx], "{}", what("halves"));
+    });
+}
+
+/// SiLU, gate and pooling on every instruction set.
+#[track_caller]
+pub fn check_elementwise(planes: usize, pixels: usize) {
+    let mut random = Random(3);
+    let (x, dy) = (random.floats(planes * pixels, 4.0), random.floats(planes * pixels, 1.0));
+    let (gate, pooled) = (random.floats(planes, 1.0), random.floats(planes, 1.0));
+    let exact = |f: &dyn Fn(usize) -> f64| (0..x.len()).map(f).collect::<Vec<f64>>();
+    let by_plane = |f: &dyn Fn(usize) -> f64| {
+        (0..planes).map(|p| (p * pixels..(p + 1) * pixels).map(f).sum()).collect::<Vec<f64>>()
+    };
+    let wide = |x: &[f32], i: usize| f64::from(x[i]);
+    everywhere(|isa| {
+        let what = |what: &str| format!("{what} ({isa}) of {planes} planes of {pixels}");
+        let (mut map, mut numbers) = (vec![f32::NAN; x.len()], vec![f32::NAN; planes]);
+        training::silu_forward(&x, &mut map);
+        let silu = |i| activate(Activation::Silu, wide(&x, i));
+        compare(&map, &exact(&|i| silu(i).0), 1e-5, &what("SiLU"));
+        training::silu_backward(&x, &dy, &mut map);
+        compare(&map, &exact(&|i| silu(i).1 * wide(&dy, i)), 1e-5, &what("SiLU's gradient"));
+        training::scale_channels_forward(&x, &gate, &mut map);
+        compare(&map, &exact(&|i| wide(&x, i) * wide(&gate, i / pixels)), 1e-6, &what("the gated map"));
+        training::scale_channels_backward(&x, &gate, &dy, &mut map, &mut numbers);
+        compare(&map, &exact(&|i| wide(&dy, i) * wide(&gate, i / pixels)), 1e-6, &what("the map's gradient"));
+        compare(&numbers, &by_plane(&|i| wide(&x, i) * wide(&dy, i)), 1e-5, &what("the gate's gradient"));
+        training::mean_pool_forward(&x, &mut numbers);
+        compare(&numbers, &by_plane(&|i| wide(&x, i) / pixels as f64), 1e-5, &what("the mean"));
+        training::mean_pool_backward(&pooled, &mut map);
+        compare(&map, &exact(&|i| wide(&pooled, i / pixels) / pixels as f64), 1e-6, &what("its gradient"));
+    });
 }

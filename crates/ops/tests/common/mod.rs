@@ -9,9 +9,11 @@ pub const FORWARD: f64 = 1e-5;
 /// Largest relative error of a gradient.
 pub const BACKWARD: f64 = 1e-4;
 
-/// Every backend that has the extension and needs no library.
+/// Every backend that has the extension and is compiled in.
 pub fn devices() -> Vec<Device> {
-    ["flex", "ndarray"].map(|name| efficientnet_backend::device(name).unwrap().autodiff()).to_vec()
+    let torch = efficientnet_backend::device("tch").ok();
+    let others = ["flex", "ndarray"].map(|name| efficientnet_backend::device(name).unwrap());
+    others.into_iter().chain(torch).map(Device::autodiff).collect()
 }
 
 pub fn flex() -> Device {

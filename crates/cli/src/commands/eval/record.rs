@@ -14,13 +14,20 @@ use sha2::{Digest, Sha256};
 use super::Prediction;
 use crate::error::CliError;
 
+/// What a line holds. The first format, without a number, had classes and no probabilities.
+const FORMAT: u32 = 2;
+
 /// What is evaluated: only a record of the same can be gone on with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
+    #[serde(default)]
+    format: u32,
     model: String,
     /// SHA-256 of the weights' file.
     weights: String,
     transform: String,
+    #[serde(default)]
+    flip: bool,
     images: usize,
     /// SHA-256 of the images' keys and classes, in their order.
     data: String,
@@ -35,6 +42,7 @@ impl Header {
         model: &str,
         weights: &Path,
         transform: &Transform,
+        flip: bool,
         source: &dyn Source,
     ) -> Result<Self, CliError> {
         let mut hasher = Sha256::new();
@@ -42,9 +50,11 @@ impl Header {
             hasher.update(format!("{}\t{}\n", source.key(index), source.class(index)));
         }
         Ok(Self {
+            format: FORMAT,
             model: model.to_string(),
             weights: hash_of(weights).map_err(|error| CliError::reading(weights, &error))?,
             transform: transform.to_string(),
+            flip,
             images: source.len(),
             data: hexadecimal(hasher),
         })
@@ -164,8 +174,15 @@ fn check(line: &[u8], path: &Path, header: &Header) -> Result<(), CliError> {
     if found == *header {
         return Ok(());
     }
+    if found.format != header.format {
+        return Err(CliError::Usage(format!(
+            "{} was written by another release, whose records cannot be gone on with (they do not hold the same); give \
+             another name to --out",
+            path.display()
+        )));
+    }
     Err(CliError::Usage(format!(
-        "{} records {} on {} images, which is another evaluation than this one (other weights, transform or images); \
+        "{} records {} on {} images, which is another evaluation than this one (other weights, transform or images, or --flip); \
          give another name to --out",
         path.display(),
         found.model,
@@ -182,20 +199,26 @@ fn no_record(path: &Path, error: &serde_json::Error) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use efficientnet_runs::scores::Outcome;
+
     use super::*;
 
     fn header(model: &str) -> Header {
         Header {
+            format: FORMAT,
             model: model.to_string(),
             weights: "w".to_string(),
             transform: "t".to_string(),
+            flip: false,
             images: 3,
             data: String::new(),
         }
     }
 
     fn prediction(label: usize) -> Prediction {
-        Prediction { path: format!("{label}.jpg"), label, top5: vec![label] }
+        // Probabilities that have no short decimal form.
+        let outcome = Outcome::from_logits(&[0.1, 0.7, 1.0 / 3.0], label, 0.0);
+        Prediction { path: format!("{label}.jpg"), outcome }
     }
 
     fn refused(path: &Path, resume: bool, model: &str) -> String {
@@ -231,8 +254,22 @@ mod tests {
         drop(Record::open(&path, true, &header("b0")).unwrap());
         assert!(refused(&path, false, "b0").contains("--resume"));
         assert!(refused(&path, true, "b1").contains("another evaluation"));
+        let flipped = Record::open(&path, true, &Header { flip: true, ..header("b0") });
+        assert!(matches!(flipped, Err(CliError::Usage(_))));
         std::fs::write(&path, "dear diary\n").unwrap();
         assert!(refused(&path, true, "b0").contains("is no record of an evaluation"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear diary\n");
+    }
+
+    #[test]
+    fn a_record_of_the_first_format_is_named_as_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("eval.jsonl");
+        let first = r#"{"model":"b0","weights":"w","transform":"t","images":3,"data":""}
+{"predictions":[{"path":"1.jpg","label":1,"top5":[1]}]}
+"#;
+        std::fs::write(&path, first).unwrap();
+        assert!(refused(&path, true, "b0").contains("written by another release"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), first);
     }
 }

@@ -16,8 +16,8 @@ use crate::training::run::{Scratch, detected, for_each};
 
 /// f32 of rows that a task holds at a time, in the second cache.
 const BLOCK: usize = 64 << 10;
-/// Pixels that are summed at a time: a panel of them stays in the first cache.
-const PIXELS: usize = 256;
+/// Pixels that are summed at a time, at most: with more, a panel of them outgrows the caches.
+const PIXELS: usize = 512;
 /// Tasks to make where there is enough to do; each transposes all rows that its pixels have.
 const TASKS: usize = 8;
 /// Memory for sums over parts of the pixels, in f32.

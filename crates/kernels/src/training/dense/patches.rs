@@ -55,14 +55,25 @@ impl Patches<'_> {
                 let plane = self.grid.plane(run.image, channel);
                 let plane = &self.map[plane..plane + self.grid.height * self.grid.width];
                 let to = (run.at / width * depth + row - rows.start) * width + run.at % width;
-                self.copy(s, plane, *run, offset, &mut out[to..to + run.len]);
+                // What the same run has two channels on is on its way while this is copied: runs are too short for the
+                // processor to see where they lead.
+                let ahead = if taps == 1 { 2 * plane.len() } else { 0 };
+                self.copy(s, plane, ahead, *run, offset, &mut out[to..to + run.len]);
             }
         }
     }
 
-    /// One tap's elements under a run.
+    /// One tap's elements under a run. Fetches what lies `ahead` numbers on, unless that is 0.
     #[inline(always)]
-    fn copy<S: Simd>(&self, s: S, plane: &[f32], run: Run, offset: [isize; 2], out: &mut [f32]) {
+    fn copy<S: Simd>(
+        &self,
+        s: S,
+        plane: &[f32],
+        ahead: usize,
+        run: Run,
+        offset: [isize; 2],
+        out: &mut [f32],
+    ) {
         let Grid { height, width, start, step, .. } = self.grid;
         let y = start[0] + offset[0] + (run.row * step[0]) as isize;
         let x = start[1] + offset[1] + (run.col * step[1]) as isize;
@@ -84,6 +95,9 @@ impl Patches<'_> {
         if step[1] == 1 {
             assert!(inner.len() <= from.len());
             each!(S, inner.len(), |at, count| {
+                if ahead > 0 {
+                    s.prefetch_near(from.as_ptr().wrapping_add(at + ahead));
+                }
                 // SAFETY: within both.
                 unsafe { store(s, inner.as_mut_ptr().add(at), count, load(s, from.as_ptr().add(at), count)) }
             });

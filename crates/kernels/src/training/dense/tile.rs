@@ -83,15 +83,16 @@ impl<const M: usize> Task for Rows<M> {
                 let loaded = [s.load(panel), s.load(panel.add(S::LANES))];
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let row = s.splat(*rows.add(i));
-                    for (sum, loaded) in sums.iter_mut().zip(loaded) {
+                    for (sum, &loaded) in sums.iter_mut().zip(&loaded) {
                         *sum = s.mul_add(row, loaded, *sum);
                     }
                 }
                 rows = rows.add(M);
                 panel = panel.add(PANEL * S::LANES);
             }
-            for (i, sums) in sums.into_iter().enumerate() {
-                for (j, sum) in sums.into_iter().enumerate() {
+            // By reference: arrays that are moved into an iterator are copied through memory.
+            for (i, sums) in sums.iter().enumerate() {
+                for (j, &sum) in sums.iter().enumerate() {
                     s.store(out.add(i * step + j * S::LANES), sum);
                 }
             }

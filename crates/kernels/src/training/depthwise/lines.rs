@@ -198,6 +198,20 @@ fn copy<S: Simd>(s: S, from: &[f32], to: &mut [f32]) {
     });
 }
 
+/// `count` numbers in two vectors.
+///
+/// # Safety
+/// They can be read, and are at most two vectors.
+#[inline(always)]
+unsafe fn load_two<S: Simd>(s: S, from: *const f32, count: usize) -> (S::V, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let first = s.load_first(from, count.min(S::LANES));
+        let more = count.saturating_sub(S::LANES);
+        (first, if more > 0 { s.load_first(from.add(S::LANES), more) } else { s.splat(0.0) })
+    }
+}
+
 struct Fold<'a> {
     lines: &'a Lines,
     plane: &'a [f32],
@@ -274,6 +288,17 @@ impl Lines {
                 }
                 done += S::LANES;
             }
+            if done < pairs {
+                let rest = pairs - done;
+                // SAFETY: as above.
+                unsafe {
+                    let (a, b) = load_two(s, from.as_ptr().add(2 * done), 2 * rest);
+                    let (a, b) = s.even_odd(a, b);
+                    s.store_first(to.as_mut_ptr().add(even + done), rest, a);
+                    s.store_first(to.as_mut_ptr().add(odd + done), rest, b);
+                }
+                done = pairs;
+            }
         }
         for (j, part) in self.col_parts.iter().enumerate() {
             let to = &mut to[j * self.phase() + part.first..][..part.count];
@@ -304,6 +329,21 @@ impl Lines {
                     s.store(to.add(S::LANES), b);
                 }
                 done += S::LANES;
+            }
+            if done < pairs {
+                let rest = pairs - done;
+                // SAFETY: as above.
+                unsafe {
+                    let a = s.load_first(from.as_ptr().add(even + done), rest);
+                    let b = s.load_first(from.as_ptr().add(odd + done), rest);
+                    let (a, b) = s.interleave(a, b);
+                    let to = to.as_mut_ptr().add(2 * done);
+                    s.store_first(to, (2 * rest).min(S::LANES), a);
+                    if 2 * rest > S::LANES {
+                        s.store_first(to.add(S::LANES), 2 * rest - S::LANES, b);
+                    }
+                }
+                done = pairs;
             }
         }
         for (j, part) in self.col_parts.iter().enumerate() {

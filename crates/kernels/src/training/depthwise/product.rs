@@ -1,7 +1,7 @@
 //! The two loops over lines: many numbers from a few weights, and a few weights from many numbers.
 
 use crate::simd::{Simd, Task};
-use crate::training::vector::{each, load};
+use crate::training::vector::{Fetch, each, load};
 
 /// `out[i] = sum over taps of weight[tap] line[taps[tap] + i]` for `i` in `0..len`; up to a vector more is written.
 pub(super) struct Gather<'a> {
@@ -12,6 +12,16 @@ pub(super) struct Gather<'a> {
     pub weight: &'a [f32],
     pub out: &'a mut [f32],
     pub len: usize,
+    /// A step for every block of vectors.
+    pub fetch: &'a mut Fetch,
+}
+
+/// Vectors of a block.
+const BLOCK: usize = 8;
+
+/// Blocks for so many numbers.
+pub(super) fn blocks<S: Simd>(len: usize) -> usize {
+    len.div_ceil(BLOCK * S::LANES)
 }
 
 impl Task for Gather<'_> {
@@ -19,7 +29,7 @@ impl Task for Gather<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { line, taps, weight, out, len } = self;
+        let Self { line, taps, weight, out, len, fetch } = self;
         let vectors = len.div_ceil(S::LANES);
         assert!(vectors * S::LANES <= out.len() && weight.len() == taps.len());
         assert!(taps.iter().all(|tap| tap + vectors * S::LANES <= line.len()));
@@ -28,20 +38,21 @@ impl Task for Gather<'_> {
         unsafe {
             let (line, out) = (line.as_ptr(), out.as_mut_ptr());
             let place = |done: usize| (line.add(done * S::LANES), out.add(done * S::LANES));
-            while vectors - done >= 8 {
-                block::<S, 8>(s, place(done), taps, weight);
-                done += 8;
+            while vectors - done >= BLOCK {
+                fetch.step(s);
+                block::<S, BLOCK>(s, place(done), taps, weight);
+                done += BLOCK;
             }
-            if vectors - done >= 4 {
-                block::<S, 4>(s, place(done), taps, weight);
-                done += 4;
-            }
-            if vectors - done >= 2 {
-                block::<S, 2>(s, place(done), taps, weight);
-                done += 2;
-            }
-            if vectors > done {
-                block::<S, 1>(s, place(done), taps, weight);
+            fetch.step(s);
+            match vectors - done {
+                0 => {}
+                1 => block::<S, 1>(s, place(done), taps, weight),
+                2 => block::<S, 2>(s, place(done), taps, weight),
+                3 => block::<S, 3>(s, place(done), taps, weight),
+                4 => block::<S, 4>(s, place(done), taps, weight),
+                5 => block::<S, 5>(s, place(done), taps, weight),
+                6 => block::<S, 6>(s, place(done), taps, weight),
+                _ => block::<S, 7>(s, place(done), taps, weight),
             }
         }
     }
@@ -67,14 +78,23 @@ unsafe fn block<S: Simd, const T: usize>(
                 *sum = s.mul_add(weight, s.load(from.add(i * S::LANES)), *sum);
             }
         }
-        for (i, sum) in sums.into_iter().enumerate() {
+        for (i, &sum) in sums.iter().enumerate() {
             s.store(out.add(i * S::LANES), sum);
         }
     }
 }
 
 /// Adds, for every tap, the products of `other[i]` and `line[tap + i]` to the tap's vector in `sums`.
-pub(super) fn correlate<S: Simd>(s: S, line: &[f32], taps: &[usize], other: &[f32], sums: &mut [f32]) {
+///
+/// `fetch` makes a step for every vector of the first taps.
+pub(super) fn correlate<S: Simd>(
+    s: S,
+    line: &[f32],
+    taps: &[usize],
+    other: &[f32],
+    sums: &mut [f32],
+    mut fetch: Fetch,
+) {
     // As many as fit the registers beside one of the inputs.
     let most = if S::ACCUMULATORS >= 25 { 25 } else { 9 };
     let mut at = 0;
@@ -84,7 +104,8 @@ pub(super) fn correlate<S: Simd>(s: S, line: &[f32], taps: &[usize], other: &[f3
             9.. => 9,
             rest => rest,
         };
-        let part = Correlate { line, taps: &taps[at..at + count], other, sums: &mut sums[at * S::LANES..] };
+        let part =
+            Correlate { line, taps: &taps[at..at + count], other, sums: &mut sums[at * S::LANES..], fetch };
         match count {
             25 => s.enter(Fixed::<25>(part)),
             9 => s.enter(Fixed::<9>(part)),
@@ -97,6 +118,7 @@ pub(super) fn correlate<S: Simd>(s: S, line: &[f32], taps: &[usize], other: &[f3
             2 => s.enter(Fixed::<2>(part)),
             _ => s.enter(Fixed::<1>(part)),
         }
+        fetch = Fetch::NONE;
         at += count;
     }
 }
@@ -106,6 +128,7 @@ struct Correlate<'a> {
     taps: &'a [usize],
     other: &'a [f32],
     sums: &'a mut [f32],
+    fetch: Fetch,
 }
 
 /// So many taps at once.
@@ -116,7 +139,7 @@ impl<const T: usize> Task for Fixed<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Correlate { line, taps, other, sums } = self.0;
+        let Correlate { line, taps, other, sums, mut fetch } = self.0;
         assert!(taps.len() == T && sums.len() >= T * S::LANES);
         assert!(taps.iter().all(|tap| tap + other.len() <= line.len()));
         let mut from = [line.as_ptr(); T];
@@ -128,12 +151,13 @@ impl<const T: usize> Task for Fixed<'_, T> {
                 vectors[i] = s.load(sums.as_ptr().add(i * S::LANES));
             }
             each!(S, other.len(), |at, count| {
+                fetch.step(s);
                 let other = load(s, other.as_ptr().add(at), count);
                 for i in 0..T {
                     vectors[i] = s.mul_add(other, load(s, from[i].add(at), count), vectors[i]);
                 }
             });
-            for (i, vector) in vectors.into_iter().enumerate() {
+            for (i, &vector) in vectors.iter().enumerate() {
                 s.store(sums.as_mut_ptr().add(i * S::LANES), vector);
             }
         }

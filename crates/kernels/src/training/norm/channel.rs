@@ -28,6 +28,12 @@ impl Planes {
         })
     }
 
+    /// The planes, the last first: for a second pass, which so begins with what the first has left in the caches.
+    #[inline(always)]
+    fn backwards(self) -> impl Iterator<Item = usize> {
+        (0..self.batch).rev().map(move |image| self.start + image * self.step)
+    }
+
     /// One past the last number.
     fn end(self) -> usize {
         if self.batch * self.pixels == 0 {
@@ -124,10 +130,10 @@ impl<F: Function> Task for Normalise<'_, F> {
         assert!(planes.end() <= x.len());
         let (mean, scale) = (s.splat(numbers.mean), s.splat(numbers.gamma * numbers.inverse));
         let beta = s.splat(numbers.beta);
-        for (start, len) in planes.pieces() {
+        for start in planes.backwards() {
             // SAFETY: this channel is this task's.
-            let y = unsafe { y.part_mut(start..start + len) };
-            each!(S, len, |at, count| {
+            let y = unsafe { y.part_mut(start..start + planes.pixels) };
+            each!(S, planes.pixels, |at, count| {
                 // SAFETY: within the planes, whose end was checked, and within `y`.
                 unsafe {
                     let x = load(s, x.as_ptr().add(start + at), count);
@@ -144,6 +150,8 @@ pub(super) struct Reduce<'a, F> {
     pub planes: Planes,
     pub x: &'a [f32],
     pub dy: &'a [f32],
+    /// Where dz is kept, if anywhere; this channel's planes are this task's.
+    pub keep: Option<Arena<'a>>,
     pub numbers: Numbers,
     pub function: PhantomData<F>,
 }
@@ -153,12 +161,14 @@ impl<F: Function> Task for Reduce<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> [f32; 2] {
-        let Self { planes, x, dy, numbers, .. } = self;
+        let Self { planes, x, dy, keep, numbers, .. } = self;
         assert!(planes.end() <= x.len() && planes.end() <= dy.len());
         let vectors = Vectors::new(s, numbers);
         let mut sums = Sums::new(s);
         for (start, len) in planes.pieces() {
             sums.expect(len);
+            // SAFETY: this channel is this task's.
+            let mut keep = keep.map(|keep| unsafe { keep.part_mut(start..start + len) });
             each!(S, len, |at, count| {
                 // SAFETY: within the planes, whose end was checked.
                 let (x, dy) = unsafe {
@@ -167,6 +177,10 @@ impl<F: Function> Task for Reduce<'_, F> {
                 let (normal, dz) = vectors.back::<F>(s, x, dy);
                 sums.vectors[0] = s.mul_add(dz, normal, sums.vectors[0]);
                 sums.vectors[1] = s.add(sums.vectors[1], dz);
+                if let Some(keep) = &mut keep {
+                    // SAFETY: within the piece.
+                    unsafe { store(s, keep.as_mut_ptr().add(at), count, dz) };
+                }
             });
         }
         sums.totals().map(|sum| sum as f32)
@@ -177,7 +191,8 @@ impl<F: Function> Task for Reduce<'_, F> {
 pub(super) struct Apply<'a, F> {
     pub planes: Planes,
     pub x: &'a [f32],
-    pub dy: &'a [f32],
+    /// Unless dz is in `dx`, where [`Reduce`] has kept it.
+    pub dy: Option<&'a [f32]>,
     /// This channel's planes are this task's.
     pub dx: Arena<'a>,
     pub numbers: Numbers,
@@ -193,20 +208,22 @@ impl<F: Function> Task for Apply<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { planes, x, dy, dx, numbers, sums, count: total, .. } = self;
-        assert!(planes.end() <= x.len() && planes.end() <= dy.len());
+        assert!(planes.end() <= x.len() && dy.is_none_or(|dy| planes.end() <= dy.len()));
         let vectors = Vectors::new(s, numbers);
         let scale = numbers.gamma * numbers.inverse;
-        let share = |sum: f32| s.splat(-(scale * (sum / total.max(1) as f32)));
-        let (slope, offset, scale) = (share(sums[0]), share(sums[1]), s.splat(scale));
-        for (start, len) in planes.pieces() {
+        let [slope, offset] = sums.map(|sum| -(scale * (sum / total.max(1) as f32)));
+        let (slope, offset, scale) = (s.splat(slope), s.splat(offset), s.splat(scale));
+        for start in planes.backwards() {
             // SAFETY: this channel is this task's.
-            let dx = unsafe { dx.part_mut(start..start + len) };
-            each!(S, len, |at, count| {
+            let dx = unsafe { dx.part_mut(start..start + planes.pixels) };
+            each!(S, planes.pixels, |at, count| {
                 // SAFETY: within the planes, whose end was checked, and within `dx`.
                 unsafe {
                     let x = load(s, x.as_ptr().add(start + at), count);
-                    let dy = load(s, dy.as_ptr().add(start + at), count);
-                    let (normal, dz) = vectors.back::<F>(s, x, dy);
+                    let (normal, dz) = match dy {
+                        Some(dy) => vectors.back::<F>(s, x, load(s, dy.as_ptr().add(start + at), count)),
+                        None => (vectors.normal(s, x), load(s, dx.as_ptr().add(at), count)),
+                    };
                     let value = s.mul_add(dz, scale, s.mul_add(normal, slope, offset));
                     store(s, dx.as_mut_ptr().add(at), count, value);
                 }
@@ -235,10 +252,15 @@ impl<S: Simd> Vectors<S> {
         }
     }
 
+    #[inline(always)]
+    fn normal(self, s: S, x: S::V) -> S::V {
+        s.mul(s.sub(x, self.mean), self.inverse)
+    }
+
     /// The normalised number and dz.
     #[inline(always)]
     fn back<F: Function>(self, s: S, x: S::V, dy: S::V) -> (S::V, S::V) {
-        let normal = s.mul(s.sub(x, self.mean), self.inverse);
+        let normal = self.normal(s, x);
         (normal, F::gradient(s, s.mul_add(normal, self.gamma, self.beta), dy))
     }
 }

@@ -1,0 +1,127 @@
+//! The operations on `tch`: ATen's own.
+//!
+//! Burn's LibTorch backend takes gradients apart into operations of its own (a depthwise weight's is a loop of tiny
+//! convolutions). ATen's kernels for them are reached through its autograd alone, so a gradient here runs the forward operation
+//! on leaves again and asks for `backward` of its product with `dy`. That costs one forward more and is still several times faster.
+
+// Burn's next release leaves `tch` behind.
+#![allow(deprecated)]
+
+use burn::backend::libtorch::TchTensor;
+use burn::backend::{LibTorch, TensorMetadata, ops::ConvOptions};
+use tch::Tensor;
+
+use crate::{Activation, TrainingOps, default, norm_sync};
+
+/// The same numbers, as what a gradient is asked for.
+fn leaf(tensor: &TchTensor) -> Tensor {
+    tensor.tensor.detach().set_requires_grad(true)
+}
+
+/// Gradients of the sum of `y dy` for the leaves.
+fn gradients<const N: usize>(y: &Tensor, dy: &Tensor, leaves: [&Tensor; N]) -> [TchTensor; N] {
+    let product = y.reshape([-1]).dot(&dy.reshape([-1]));
+    let mut found = Tensor::run_backward(&[product], &leaves, false, false).into_iter();
+    leaves.map(|leaf| TchTensor::new(found.next().unwrap_or_else(|| leaf.zeros_like())))
+}
+
+/// Asymmetric padding by a copy, as ATen has none.
+fn convolve(x: &Tensor, weight: &Tensor, options: &ConvOptions<2>) -> Tensor {
+    let [(top, bottom), (left, right)] = options.padding.map(|(before, after)| (before as i64, after as i64));
+    let stride = options.stride.map(|stride| stride as i64);
+    let groups = options.groups as i64;
+    let conv =
+        |x: &Tensor, padding: [i64; 2]| x.conv2d(weight, None::<Tensor>, stride, padding, [1, 1], groups);
+    match options.is_asymmetric() {
+        false => conv(x, [top, left]),
+        true => conv(&x.constant_pad_nd([left, right, top, bottom]), [0, 0]),
+    }
+}
+
+fn activate(activation: Activation, x: Tensor) -> Tensor {
+    match activation {
+        Activation::None => x,
+        Activation::Relu => x.relu(),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::Silu => x.silu(),
+        Activation::Sigmoid => x.sigmoid(),
+    }
+}
+
+/// ATen's batch normalisation: output, mean, and one over the deviation.
+fn normalise(x: &Tensor, gamma: &Tensor, beta: &Tensor, epsilon: f64) -> (Tensor, Tensor, Tensor) {
+    x.native_batch_norm(Some(gamma), Some(beta), None, None, true, 0.0, epsilon)
+}
+
+impl TrainingOps for LibTorch {
+    fn conv_gradients(
+        x: TchTensor,
+        dy: TchTensor,
+        weight: TchTensor,
+        options: ConvOptions<2>,
+    ) -> (TchTensor, TchTensor) {
+        let (x, weight) = (leaf(&x), leaf(&weight));
+        let [dx, dw] = gradients(&convolve(&x, &weight, &options), &dy.tensor, [&x, &weight]);
+        (dx, dw)
+    }
+
+    fn conv_weight_gradient(
+        x: TchTensor,
+        dy: TchTensor,
+        shape: [usize; 4],
+        options: ConvOptions<2>,
+    ) -> TchTensor {
+        let weight = Tensor::zeros(shape.map(|size| size as i64), (x.tensor.kind(), x.tensor.device()));
+        let weight = weight.set_requires_grad(true);
+        let [dw] = gradients(&convolve(&x.tensor, &weight, &options), &dy.tensor, [&weight]);
+        dw
+    }
+
+    fn norm_act(
+        x: TchTensor,
+        gamma: TchTensor,
+        beta: TchTensor,
+        epsilon: f64,
+        activation: Activation,
+    ) -> (TchTensor, TchTensor, TchTensor, TchTensor) {
+        if norm_sync::is_set() {
+            return default::norm_act::<Self>(x, gamma, beta, epsilon, activation);
+        }
+        let [batch, _, height, width] = x.shape().dims::<4>().map(|size| size as i64);
+        let (y, mean, inverse) = normalise(&x.tensor, &gamma.tensor, &beta.tensor, epsilon);
+        let variance = (inverse.pow_tensor_scalar(-2) - epsilon).clamp_min(0.0);
+        let count = Tensor::full([1], batch * height * width, (y.kind(), y.device()));
+        let y = activate(activation, y);
+        (TchTensor::new(y), TchTensor::new(mean), TchTensor::new(variance), TchTensor::new(count))
+    }
+
+    fn norm_act_backward(
+        x: TchTensor,
+        dy: TchTensor,
+        gamma: TchTensor,
+        beta: TchTensor,
+        mean: TchTensor,
+        variance: TchTensor,
+        count: TchTensor,
+        epsilon: f64,
+        activation: Activation,
+    ) -> (TchTensor, TchTensor, TchTensor) {
+        if norm_sync::is_set() {
+            let parameters = [gamma, beta, mean, variance];
+            return default::norm_act_backward::<Self>(x, dy, parameters, Some(count), epsilon, activation);
+        }
+        let [x, gamma, beta] = [&x, &gamma, &beta].map(leaf);
+        let (z, ..) = normalise(&x, &gamma, &beta, epsilon);
+        let y = activate(activation, z);
+        let [dx, dgamma, dbeta] = gradients(&y, &dy.tensor, [&x, &gamma, &beta]);
+        (dx, dgamma, dbeta)
+    }
+
+    fn silu(x: TchTensor) -> TchTensor {
+        TchTensor::new(x.tensor.silu())
+    }
+
+    fn silu_backward(x: TchTensor, dy: TchTensor) -> TchTensor {
+        TchTensor::new(x.tensor.silu_backward(&dy.tensor))
+    }
+}
