@@ -6,6 +6,7 @@
 mod backend;
 mod build;
 mod compare;
+mod demo;
 mod docs;
 mod doctor;
 mod environment;
@@ -102,6 +103,8 @@ enum Task {
         #[arg(long, value_name = "LIST", default_value = "flex,ndarray")]
         backends: Selection,
     },
+    /// Train a small EfficientNet on built-in pictures, evaluate it and write its report: no download
+    Demo,
     /// Measure networks on backends, and write a report
     Compare(compare::Options),
     /// Rewrite the generated tables of the docs
@@ -138,6 +141,7 @@ fn run(task: Task) -> Result<()> {
         Task::Lint { backends } => build::lint(&backends),
         Task::Test { backends, all, arguments } => test::test(backends.as_ref(), all, &arguments),
         Task::Bench { filter, backends } => build::bench(&backends, filter.as_deref()),
+        Task::Demo => demo::demo(),
         Task::Compare(options) => compare::compare(&options),
         Task::Docs { check } => docs::docs(check),
     }

@@ -12,7 +12,7 @@ pub struct Named {
 }
 
 /// Every committed recipe.
-pub const NAMED: [Named; 5] = [
+pub const NAMED: [Named; 6] = [
     Named {
         name: "efficientnet-official",
         text: include_str!("../../../../recipes/efficientnet-official.toml"),
@@ -23,6 +23,7 @@ pub const NAMED: [Named; 5] = [
     },
     Named { name: "transfer", text: include_str!("../../../../recipes/transfer.toml") },
     Named { name: "cifar", text: include_str!("../../../../recipes/cifar.toml") },
+    Named { name: "demo", text: include_str!("../../../../recipes/demo.toml") },
     Named { name: "proxy", text: include_str!("../../../../recipes/proxy.toml") },
 ];
 
