@@ -2,7 +2,10 @@
 //!
 //! Burn's LibTorch backend takes gradients apart into operations of its own (a depthwise weight's is a loop of tiny
 //! convolutions). ATen's kernels for them are reached through its autograd alone, so a gradient here runs the forward operation
-//! on leaves again and asks for `backward` of its product with `dy`. That costs one forward more and is still several times faster.
+//! on leaves again and asks for `backward` of its product with `dy`. That costs one forward more and is still faster.
+//!
+//! Maps are kept as `[batch, height, width, channels]` in memory (ATen's `channels_last`, its faster layout on a CPU), which Burn sees
+//! as strides: the first convolution brings them into that order, and what follows keeps the order of its input.
 
 // Burn's next release leaves `tch` behind.
 #![allow(deprecated)]
@@ -18,9 +21,19 @@ fn leaf(tensor: &TchTensor) -> Tensor {
     tensor.tensor.detach().set_requires_grad(true)
 }
 
+/// The same numbers with the channels innermost in memory; a copy only where they are not.
+fn channels_last(x: &Tensor) -> Tensor {
+    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+}
+
+/// All numbers in the order of their memory.
+fn flat(x: &Tensor) -> Tensor {
+    x.permute([0, 2, 3, 1]).reshape([-1])
+}
+
 /// Gradients of the sum of `y dy` for the leaves.
 fn gradients<const N: usize>(y: &Tensor, dy: &Tensor, leaves: [&Tensor; N]) -> [TchTensor; N] {
-    let product = y.reshape([-1]).dot(&dy.reshape([-1]));
+    let product = flat(y).dot(&flat(dy));
     let mut found = Tensor::run_backward(&[product], &leaves, false, false).into_iter();
     leaves.map(|leaf| TchTensor::new(found.next().unwrap_or_else(|| leaf.zeros_like())))
 }
@@ -54,15 +67,20 @@ fn normalise(x: &Tensor, gamma: &Tensor, beta: &Tensor, epsilon: f64) -> (Tensor
 }
 
 impl TrainingOps for LibTorch {
+    fn conv(x: TchTensor, weight: TchTensor, options: ConvOptions<2>) -> TchTensor {
+        TchTensor::new(convolve(&channels_last(&x.tensor), &weight.tensor, &options))
+    }
+
     fn conv_gradients(
         x: TchTensor,
         dy: TchTensor,
         weight: TchTensor,
         options: ConvOptions<2>,
     ) -> (TchTensor, TchTensor) {
-        let (x, weight) = (leaf(&x), leaf(&weight));
+        let x = channels_last(&x.tensor).detach().set_requires_grad(true);
+        let weight = leaf(&weight);
         let [dx, dw] = gradients(&convolve(&x, &weight, &options), &dy.tensor, [&x, &weight]);
-        (dx, dw)
+        (dx, TchTensor::new(dw.tensor.contiguous()))
     }
 
     fn conv_weight_gradient(
@@ -73,8 +91,8 @@ impl TrainingOps for LibTorch {
     ) -> TchTensor {
         let weight = Tensor::zeros(shape.map(|size| size as i64), (x.tensor.kind(), x.tensor.device()));
         let weight = weight.set_requires_grad(true);
-        let [dw] = gradients(&convolve(&x.tensor, &weight, &options), &dy.tensor, [&weight]);
-        dw
+        let [dw] = gradients(&convolve(&channels_last(&x.tensor), &weight, &options), &dy.tensor, [&weight]);
+        TchTensor::new(dw.tensor.contiguous())
     }
 
     fn norm_act(
@@ -112,9 +130,18 @@ impl TrainingOps for LibTorch {
         }
         let [x, gamma, beta] = [&x, &gamma, &beta].map(leaf);
         let (z, ..) = normalise(&x, &gamma, &beta, epsilon);
-        let y = activate(activation, z);
-        let [dx, dgamma, dbeta] = gradients(&y, &dy.tensor, [&x, &gamma, &beta]);
+        let leaves = [&x, &gamma, &beta];
+        let [dx, dgamma, dbeta] = match activation {
+            Activation::None => gradients(&z, &dy.tensor, leaves),
+            // Apart, since the activation's value is not needed.
+            Activation::Silu => gradients(&z, &z.detach().silu_backward(&dy.tensor), leaves),
+            _ => gradients(&activate(activation, z), &dy.tensor, leaves),
+        };
         (dx, dgamma, dbeta)
+    }
+
+    fn mean_pool(x: TchTensor) -> TchTensor {
+        TchTensor::new(x.tensor.mean_dim([2i64, 3].as_slice(), true, None))
     }
 
     fn silu(x: TchTensor) -> TchTensor {
