@@ -67,7 +67,10 @@ impl Shape {
         let padded = [conv.height + last, conv.width + last];
         let fits = padded[0] * padded[1] * S::LANES <= LARGEST;
         let usual = conv.stride == [1, 1] && top.max(bottom).max(left).max(right) <= last;
-        (fits && usual).then_some(Self {
+        if !(fits && usual) {
+            return None;
+        }
+        Some(Self {
             height: forward.rows,
             width: forward.cols,
             before: [last - top, last - left],
