@@ -151,7 +151,7 @@ fn adapter(
         Selector::Cpu => software,
         _ => found.iter().find(|device| **device != software).cloned().unwrap_or(software),
     };
-    match found.iter().any(|device| *device == wanted) {
+    match found.contains(&wanted) {
         true => Ok(wanted),
         false if found.is_empty() => {
             Err("no graphics adapter was found (`cargo xtask setup wgpu` installs a software one)"

@@ -127,7 +127,9 @@ proptest! {
         activation in activation(),
         far in prop::sample::select(vec![0.0_f32, 1.0, 100.0]),
     ) {
-        check_norm(&NormAct { batch, channels, pixels, epsilon: 1e-3, activation }, far);
+        // A mean far from zero is rounded to its own last bit; a deviation near zero would make that large.
+        let epsilon = if far > 10.0 { 1.0 } else { 1e-3 };
+        check_norm(&NormAct { batch, channels, pixels, epsilon, activation }, far);
     }
 
     #[test]

@@ -47,9 +47,9 @@ fn synchronised(
     let parts = Tensor::cat(vec![count, sums(x.clone()), sums(x.clone().powi_scalar(2))], 0);
     let all = <Dispatch as TrainingOps>::sum_over_processes(parts.into_dispatch());
     let all: Tensor<1> = Tensor::from_dispatch(all);
-    let count = all.clone().slice([0..1]).detach();
-    let mean = all.clone().slice([1..channels + 1]) / count.clone();
-    let variance = all.slice([channels + 1..2 * channels + 1]) / count.clone() - mean.clone() * mean.clone();
+    let count = all.clone().narrow(0, 0, 1).detach();
+    let mean = all.clone().narrow(0, 1, channels) / count.clone();
+    let variance = all.narrow(0, channels + 1, channels) / count.clone() - mean.clone() * mean.clone();
     let variance = variance.clamp_min(0.0);
     let output = batch_norm(x, gamma, beta, mean.clone(), variance.clone(), epsilon);
     Norm { output: activate(activation, output), mean: mean.detach(), variance: variance.detach(), count }

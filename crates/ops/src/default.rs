@@ -242,7 +242,7 @@ pub(crate) fn squeeze_excite_backward<B: TrainingOps>(
     [mean, squeezed, gate]: [FloatTensor<B>; 3],
     [reduce, expand]: [FloatTensor<B>; 2],
     activation: Activation,
-) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+) -> SqueezeExciteGradients<B> {
     let [batch, channels, height, width] = x.shape().dims();
     let (reduce_shape, expand_shape) = (reduce.shape(), expand.shape());
     let row_sums = |gradient: FloatTensor<B>| {

@@ -34,13 +34,23 @@ pub fn everywhere(mut work: impl FnMut(Isa)) {
 /// Each number to within `most` of its size or, where terms cancel, of the root mean square.
 #[track_caller]
 pub fn compare(found: &[f32], expected: &[f64], most: f64, what: &str) {
+    compare_sums(found, expected, 0.0, most, what);
+}
+
+/// As [`compare`], of numbers that are sums whose terms have a root of the sum of squares of about `size`: of a few numbers,
+/// all may have cancelled.
+#[track_caller]
+pub fn compare_sums(found: &[f32], expected: &[f64], size: f64, most: f64, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let squares: f64 = expected.iter().map(|x| x * x).sum();
-    let typical = (squares / expected.len().max(1) as f64).sqrt().max(1e-3);
+    let typical = root_mean_square(expected).max(size).max(1e-3);
     for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
         let error = (f64::from(found) - expected).abs() / expected.abs().max(typical);
         assert!(error <= most, "{what}: number {i} is {found}, not {expected} ({error:.1e})");
     }
+}
+
+fn root_mean_square(numbers: &[f64]) -> f64 {
+    (numbers.iter().map(|x| x * x).sum::<f64>() / numbers.len().max(1) as f64).sqrt()
 }
 
 /// y, dx and dw of a convolution.
@@ -93,13 +103,15 @@ pub fn check_convolution(conv: &Convolution) {
         // What is in an output before does not matter.
         let mut found = vec![f32::NAN; y.len()];
         conv.forward(&x, &weight, &mut found);
-        compare(&found, &y, 1e-5, &what("y"));
+        compare_sums(&found, &y, 1.0, 1e-5, &what("y"));
         let mut found = vec![f32::NAN; dx.len()];
         conv.input_gradient(&dy, &weight, &mut found);
-        compare(&found, &dx, 1e-4, &what("dx"));
+        let size = 0.5 * (conv.out_channels as f64 / conv.in_channels as f64).sqrt();
+        compare_sums(&found, &dx, size, 1e-4, &what("dx"));
         let mut found = vec![f32::NAN; dw.len()];
         conv.weight_gradient(&x, &dy, &mut found);
-        compare(&found, &dw, 1e-4, &what("dw"));
+        let size = 0.5 * ((conv.batch * rows * cols) as f64).sqrt();
+        compare_sums(&found, &dw, size, 1e-4, &what("dw"));
     });
 }
 
@@ -125,6 +137,9 @@ pub struct Normed {
     pub dx: Vec<f64>,
     pub dgamma: Vec<f64>,
     pub dbeta: Vec<f64>,
+    /// What each of dx has before the shares of the others are subtracted, and each dz.
+    pub terms: Vec<f64>,
+    pub dz: Vec<f64>,
 }
 
 pub fn norm(norm: &NormAct, x: &[f32], gamma: &[f32], beta: &[f32], dy: &[f32]) -> Normed {
@@ -152,6 +167,8 @@ pub fn norm(norm: &NormAct, x: &[f32], gamma: &[f32], beta: &[f32], dy: &[f32]) 
         }
         for ((&i, normal), dz) in places.iter().zip(&normal).zip(dz) {
             out.dx[i] = gamma / deviation * (dz - (dbeta + normal * dgamma) / count);
+            out.terms.push(gamma / deviation * dz);
+            out.dz.push(dz);
         }
         out.mean.push(mean);
         out.variance.push(variance);
@@ -180,16 +197,17 @@ pub fn check_norm(shape: &NormAct, far: f32) {
         let [mut mean, mut variance, mut dgamma, mut dbeta] = [0; 4].map(|_| nothing(channels));
         let (mut y, mut dx) = (nothing(len), nothing(len));
         shape.forward(&x, &gamma, &beta, &mut y, &mut mean, &mut variance);
-        compare(&mean, &exact.mean, 1e-5, &what("the mean"));
+        compare_sums(&mean, &exact.mean, 0.1, 1e-5, &what("the mean"));
         compare(&variance, &exact.variance, 1e-5, &what("the variance"));
         // A kink is on this side or that of rounding.
         let smooth = !matches!(shape.activation, Activation::Relu | Activation::Relu6);
-        compare(&y, &exact.y, forward, &what("y"));
+        compare_sums(&y, &exact.y, 1.0, forward, &what("y"));
         shape.backward(&x, &dy, &gamma, &beta, &mean, &variance, &mut dx, &mut dgamma, &mut dbeta);
         if smooth {
-            compare(&dx, &exact.dx, backward, &what("dx"));
-            compare(&dgamma, &exact.dgamma, backward, &what("dgamma"));
-            compare(&dbeta, &exact.dbeta, backward, &what("dbeta"));
+            let sum = root_mean_square(&exact.dz) * (shape.count() as f64).sqrt();
+            compare_sums(&dx, &exact.dx, root_mean_square(&exact.terms), backward, &what("dx"));
+            compare_sums(&dgamma, &exact.dgamma, sum, backward, &what("dgamma"));
+            compare_sums(&dbeta, &exact.dbeta, sum, backward, &what("dbeta"));
         } else {
             let near = |found: &[f32], exact: &[f64]| {
                 let off = |(&found, &exact): (&f32, &f64)| (f64::from(found) - exact).abs() > 1e-3;
@@ -235,9 +253,12 @@ pub fn check_elementwise(planes: usize, pixels: usize) {
         compare(&map, &exact(&|i| wide(&x, i) * wide(&gate, i / pixels)), 1e-6, &what("the gated map"));
         training::scale_channels_backward(&x, &gate, &dy, &mut map, &mut numbers);
         compare(&map, &exact(&|i| wide(&dy, i) * wide(&gate, i / pixels)), 1e-6, &what("the map's gradient"));
-        compare(&numbers, &by_plane(&|i| wide(&x, i) * wide(&dy, i)), 1e-5, &what("the gate's gradient"));
+        let products = exact(&|i| wide(&x, i) * wide(&dy, i));
+        let size = root_mean_square(&products) * (pixels as f64).sqrt();
+        compare_sums(&numbers, &by_plane(&|i| products[i]), size, 1e-5, &what("the gate's gradient"));
         training::mean_pool_forward(&x, &mut numbers);
-        compare(&numbers, &by_plane(&|i| wide(&x, i) / pixels as f64), 1e-5, &what("the mean"));
+        let size = 2.0 / (pixels as f64).sqrt();
+        compare_sums(&numbers, &by_plane(&|i| wide(&x, i) / pixels as f64), size, 1e-5, &what("the mean"));
         training::mean_pool_backward(&pooled, &mut map);
         compare(&map, &exact(&|i| wide(&pooled, i / pixels) / pixels as f64), 1e-6, &what("its gradient"));
     });

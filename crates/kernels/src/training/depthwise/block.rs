@@ -67,7 +67,10 @@ impl Shape {
         let padded = [conv.height + last, conv.width + last];
         let fits = padded[0] * padded[1] * S::LANES <= LARGEST;
         let usual = conv.stride == [1, 1] && top.max(bottom).max(left).max(right) <= last;
-        (fits && usual).then_some(Self {
+        if !(fits && usual) {
+            return None;
+        }
+        Some(Self {
             height: forward.rows,
             width: forward.cols,
             before: [last - top, last - left],
@@ -266,9 +269,9 @@ impl<const R: usize, const K: usize> Task for Taps<'_, R, K> {
             unsafe {
                 let sums = sums.as_mut_ptr().add(first * K * S::LANES);
                 let mut vectors = [[s.splat(0.0); K]; R];
-                for i in 0..R {
-                    for j in 0..K {
-                        vectors[i][j] = s.load(sums.add((i * K + j) * S::LANES));
+                for (i, vectors) in vectors.iter_mut().enumerate() {
+                    for (j, vector) in vectors.iter_mut().enumerate() {
+                        *vector = s.load(sums.add((i * K + j) * S::LANES));
                     }
                 }
                 for y in 0..rows {
@@ -276,19 +279,19 @@ impl<const R: usize, const K: usize> Task for Taps<'_, R, K> {
                     let mut at = out.as_ptr().add(y * cols * S::LANES);
                     for _ in 0..cols {
                         let value = s.load(at);
-                        for i in 0..R {
-                            for j in 0..K {
+                        for (i, vectors) in vectors.iter_mut().enumerate() {
+                            for (j, vector) in vectors.iter_mut().enumerate() {
                                 let tap = s.load(from.add(i * step + j * S::LANES));
-                                vectors[i][j] = s.mul_add(value, tap, vectors[i][j]);
+                                *vector = s.mul_add(value, tap, *vector);
                             }
                         }
                         at = at.add(S::LANES);
                         from = from.wrapping_add(right * S::LANES);
                     }
                 }
-                for i in 0..R {
-                    for j in 0..K {
-                        s.store(sums.add((i * K + j) * S::LANES), vectors[i][j]);
+                for (i, vectors) in vectors.iter().enumerate() {
+                    for (j, &vector) in vectors.iter().enumerate() {
+                        s.store(sums.add((i * K + j) * S::LANES), vector);
                     }
                 }
             }
