@@ -177,3 +177,23 @@ fn a_loss_that_is_no_number_names_step_rate_and_images() {
         "{said}"
     );
 }
+
+#[test]
+fn a_probe_keeps_the_features_and_learns_a_classifier() {
+    let dir = tempfile::tempdir().unwrap();
+    let (trained, probed) = (dir.path().join("trained"), dir.path().join("probed"));
+    succeed(&[RECIPE, "--set", "training.epochs=1"], &trained);
+    let weights = trained.to_str().unwrap();
+    // A probe keeps the weights' own preprocessing.
+    succeed(&["--finetune", weights, "--probe", "--data", "shapes(images=100, size=32, seed=5)"], &probed);
+    assert!(probed.join("report.html").exists());
+    let read = |path: &Path, name: &str| {
+        let mut weights = efficientnet_weights::load(path, &Default::default()).unwrap();
+        weights.take(name).unwrap().values
+    };
+    let (before, after) = (trained.join("averaged.safetensors"), probed.join("last.safetensors"));
+    for name in ["stem.conv.weight", "head.bn.running_var"] {
+        assert_eq!(read(&before, name), read(&after, name), "{name}");
+    }
+    assert_ne!(read(&before, "classifier.weight"), read(&after, "classifier.weight"));
+}

@@ -234,6 +234,10 @@ pub(crate) fn squeeze_excite<B: TrainingOps>(
     (B::scale_channels(x, gate.clone()), mean, squeezed, gate)
 }
 
+/// Gradients of squeeze-and-excitation: of the map, of both weights and of both biases, in the order of the arguments.
+type SqueezeExciteGradients<B> =
+    (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
+
 /// With `m` the means, `s = act(m reduce')`, `g = sigmoid(s expand')`, `y = x g`: the gradient for `g` is the sum of `x dy`
 /// over a plane, and `x` gets `dy g` and, in each pixel alike, what comes back through its mean.
 pub(crate) fn squeeze_excite_backward<B: TrainingOps>(

@@ -59,6 +59,9 @@ pub enum TrainError {
         /// The weights'.
         found: String,
     },
+    /// Features of a random network.
+    #[error("a linear probe is of a trained network; say which weights to begin with")]
+    NoWeights,
     /// A class that cannot be learned.
     #[error("the class {class} has no image to learn from; add some, or leave the class out")]
     EmptyClass {

@@ -108,4 +108,18 @@ impl Images {
         };
         Ok(Some(Loader::new(Arc::clone(source), options)?))
     }
+
+    /// All training images as they are measured: once each, in their order, without augmentation, whatever the rank.
+    ///
+    /// # Errors
+    /// As [`Images::training`].
+    pub fn seen(&self, recipe: &Recipe) -> Result<Loader, TrainError> {
+        let defaults = LoaderOptions::new(recipe.data.eval_transform.clone());
+        let options = LoaderOptions {
+            workers: recipe.data.workers.unwrap_or(defaults.workers),
+            on_error: recipe.data.on_error,
+            ..defaults
+        };
+        Ok(Loader::new(Arc::clone(&self.train), options)?)
+    }
 }

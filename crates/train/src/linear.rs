@@ -4,6 +4,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use efficientnet_data::{Batch, Loader};
+use efficientnet_runs::scores::Outcome;
 
 use crate::TrainError;
 
@@ -20,6 +21,8 @@ pub struct Vectors {
     pub values: Vec<f32>,
     /// The class of each.
     pub labels: Vec<usize>,
+    /// Where in its source each is from.
+    pub samples: Vec<usize>,
     /// Values of each.
     pub features: usize,
 }
@@ -51,6 +54,7 @@ impl Vectors {
                 if batch.valid()[place] {
                     all.values.extend(values);
                     all.labels.push(batch.labels()[place]);
+                    all.samples.push(batch.samples()[place]);
                 }
             }
         }
@@ -130,7 +134,8 @@ impl Linear {
     pub fn top1(&self, vectors: &Vectors, device: &Device) -> Result<f64, TrainError> {
         let logits = self.logits(vectors, device)?;
         let rows = logits.chunks_exact(self.bias.len()).zip(&vectors.labels);
-        let right = rows.filter(|(row, label)| row.iter().all(|value| *value <= row[**label])).count();
+        // Of equal logits the first counts: a classifier that says the same of everything is right by chance.
+        let right = rows.filter(|(row, label)| Outcome::from_logits(row, **label, 0.0).correct()).count();
         Ok(right as f64 / vectors.labels.len().max(1) as f64)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use efficientnet_data::{Loader, LoaderOptions, Shard, Source};
+use efficientnet_data::{Loader, LoaderOptions, Shard};
 use efficientnet_model::Network;
 use efficientnet_runs::checkpoint::{Best, Checkpoint, State};
 use efficientnet_runs::folder::{Checkpoints, Environment, RunFolder};
@@ -340,29 +340,44 @@ impl Running<'_> {
     fn save_weights(&self, name: &str, averaged: bool) -> Result<(), TrainError> {
         let Some(run) = &self.run else { return Ok(()) };
         let network = self.trainer.network();
-        let mut weights = match &self.trainer.average {
+        let weights = match &self.trainer.average {
             Some(average) if averaged => average.network(network).to_weights()?,
             _ => network.valid().to_weights()?,
         };
-        weights.implied_mut().transform = self.trainer.recipe.data.eval_transform.to_string();
-        let metadata = BTreeMap::from([
-            ("efficientnet.classes".to_string(), self.trainer.images.train.classes().join("\n")),
-            ("efficientnet.step".to_string(), self.trainer.at.step.to_string()),
-        ]);
-        let options = SaveOptions { overwrite: true, metadata };
-        Ok(save(&mut weights, Naming::Native, run.path().join(name), &options)?)
+        let Trainer { recipe, images, at, .. } = &self.trainer;
+        save_weights(&run.path().join(name), weights, recipe, images, at.step)
     }
+}
+
+/// Writes weights with the preprocessing that they are measured with, and with the names of their classes.
+pub(crate) fn save_weights(
+    path: &Path,
+    mut weights: Weights,
+    recipe: &Recipe,
+    images: &Images,
+    step: u64,
+) -> Result<(), TrainError> {
+    weights.implied_mut().transform = recipe.data.eval_transform.to_string();
+    let metadata = BTreeMap::from([
+        ("efficientnet.classes".to_string(), images.train.classes().join("\n")),
+        ("efficientnet.step".to_string(), step.to_string()),
+    ]);
+    Ok(save(&mut weights, Naming::Native, path, &SaveOptions { overwrite: true, metadata })?)
 }
 
 /// Top-1 on the validation images of a linear model of the pixels that the network sees, without augmentation.
 fn linear_top1(trainer: &Trainer) -> Result<Option<f64>, TrainError> {
     let (Some(measuring), device) = (&trainer.measuring, &trainer.place.device) else { return Ok(None) };
-    let options = LoaderOptions { shard: Shard::default(), ..measuring.options().clone() };
-    let pixels =
-        |source: &Arc<dyn Source>| Vectors::pixels(&Loader::new(Arc::clone(source), options.clone())?);
-    let train = pixels(&trainer.images.train)?;
-    let linear = linear::fit(&train, trainer.images.classes(), device)?;
-    Ok(Some(linear.top1(&pixels(measuring.source())?, device)?))
+    let Trainer { recipe, images, .. } = trainer;
+    let train = Vectors::pixels(&images.seen(recipe)?)?;
+    let linear = linear::fit(&train, images.classes(), device)?;
+    Ok(Some(linear.top1(&Vectors::pixels(&whole(measuring)?)?, device)?))
+}
+
+/// All of a loader's images, and not this rank's share of them.
+fn whole(loader: &Loader) -> Result<Loader, TrainError> {
+    let options = LoaderOptions { shard: Shard::default(), ..loader.options().clone() };
+    Ok(Loader::new(Arc::clone(loader.source()), options)?)
 }
 
 /// Writes a checkpoint, and removes those that are not to be kept.

@@ -10,7 +10,7 @@ use efficientnet_data::NormalizeOn;
 use efficientnet_runs::folder::Environment;
 use efficientnet_runs::recipe::{Model, NAMED, Recipe};
 use efficientnet_runs::scores::Measures;
-use efficientnet_train::{Alone, Finished, Job, Place, Ranks, train};
+use efficientnet_train::{Alone, Finished, Job, Place, Ranks, probe, train};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
@@ -78,7 +78,7 @@ fn work(args: &TrainArgs, ranks: Arc<dyn Ranks>) -> Outcome {
         environment,
         linear_baseline: args.linear_baseline,
     };
-    let finished = train(job, &place)?;
+    let finished = if args.probe { probe(job, &place)? } else { train(job, &place)? };
     if leads {
         report(args, folder, &finished)?
     }
