@@ -44,7 +44,7 @@ fn images(device: &Device) -> Tensor<4> {
 /// Gradients, or running statistics, by parameter.
 struct Collector<'a> {
     gradients: Option<&'a Gradients>,
-    found: BTreeMap<u64, Vec<f64>>,
+    found: ById,
 }
 
 impl ModuleVisitor for Collector<'_> {
@@ -59,14 +59,17 @@ impl ModuleVisitor for Collector<'_> {
     }
 }
 
-fn collected(network: &Network, gradients: Option<&Gradients>) -> BTreeMap<u64, Vec<f64>> {
+/// Values of tensors, by their identity in Burn.
+type ById = BTreeMap<u64, Vec<f64>>;
+
+fn collected(network: &Network, gradients: Option<&Gradients>) -> ById {
     let mut collector = Collector { gradients, found: BTreeMap::new() };
     network.visit(&mut collector);
     collector.found
 }
 
 /// Logits, gradients and all values of `valid()` after one step.
-fn step(network: Network, path: Path) -> (Vec<f64>, BTreeMap<u64, Vec<f64>>, BTreeMap<u64, Vec<f64>>) {
+fn step(network: Network, path: Path) -> (Vec<f64>, ById, ById) {
     let _guard = on(path);
     let device = network.stem.conv.weight.device();
     let logits = network.forward(images(&device));

@@ -35,8 +35,8 @@ fn all_reduce() -> norm_sync::AllReduce {
 /// Output, statistics and gradients of a part of the batch.
 fn part(from: usize, to: usize, device: &Device) -> ([Tensor<4>; 2], [Tensor<1>; 5]) {
     let whole: Tensor<4> = tensor([5, 6, 7, 5], 1, device);
-    let upstream = tensor::<4>([5, 6, 7, 5], 4, device).slice([from..to]);
-    let x = whole.slice([from..to]).detach().require_grad();
+    let upstream = tensor::<4>([5, 6, 7, 5], 4, device).narrow(0, from, to - from);
+    let x = whole.narrow(0, from, to - from).detach().require_grad();
     let gamma = tensor([6], 2, device).require_grad();
     let beta = tensor([6], 3, device).require_grad();
     let norm = norm_act(x.clone(), gamma.clone(), beta.clone(), 1e-3, Activation::Silu);

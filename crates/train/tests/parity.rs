@@ -1,5 +1,7 @@
 //! Loss, gradients and steps against PyTorch: `scripts/fixtures/training.py` made the fixture and says what is in it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use std::collections::{BTreeMap, HashMap};
 
 use burn::module::ParamId;
@@ -41,8 +43,11 @@ struct Loss {
 struct OptimizerOf {
     settings: Settings,
     losses: Vec<f64>,
-    steps: BTreeMap<String, BTreeMap<String, (f64, f64, Vec<f64>)>>,
+    steps: BTreeMap<String, BTreeMap<String, Moved>>,
 }
+
+/// The tensor's norm, that of its way, and samples.
+type Moved = (f64, f64, Vec<f64>);
 
 #[derive(Deserialize)]
 struct Settings {
