@@ -38,14 +38,21 @@ descent = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_deca
 criterion = torch.nn.CrossEntropyLoss()
 times = []
 for step in range(steps + 2):
-    begin = time.perf_counter()
+    marks = [time.perf_counter()]
     descent.zero_grad(set_to_none=True)
-    criterion(model(x), labels).backward()
+    loss = criterion(model(x), labels)
+    marks.append(time.perf_counter())
+    loss.backward()
+    marks.append(time.perf_counter())
     descent.step()
+    marks.append(time.perf_counter())
     if step >= 2:
-        times.append(1e3 * (time.perf_counter() - begin))
+        parts = [1e3 * (after - before) for before, after in zip(marks, marks[1:])]
+        times.append([sum(parts), *parts])
+medians = [sorted(column)[len(column) // 2] for column in zip(*times)]
+names = ["median_ms", "forward_ms", "backward_ms", "update_ms"]
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(f"median_ms={sorted(times)[len(times) // 2]:.1f} peak_mib={peak / 1024:.0f}")
+print(*(f"{name}={value:.1f}" for name, value in zip(names, medians)), f"peak_mib={peak / 1024:.0f}")
 """
 
 
@@ -87,12 +94,14 @@ def main():
         for side, command in sides.items():
             found[side].append(started(command, arguments.threads))
     reference = None
-    print(f"{'':28} {'ms (least, most)':>30}  ratio  peak MiB")
+    print(f"{'':28} {'ms (least, most)':>24}  ratio  forward  backward  update  peak MiB")
     for side, runs in found.items():
         times = [float(run["median_ms"]) for run in runs]
         reference = reference or statistics.median(times)
         column = f"{statistics.median(times):10.1f} ({min(times):.1f}, {max(times):.1f})"
-        print(f"{side:28} {column:>30}  {statistics.median(times) / reference:.2f}  {runs[0]['peak_mib']:>8}")
+        parts = [statistics.median(float(run[f"{part}_ms"]) for run in runs) for part in ("forward", "backward", "update")]
+        shares = f"{parts[0]:7.1f}  {parts[1]:8.1f}  {parts[2]:6.1f}"
+        print(f"{side:28} {column:>24}  {statistics.median(times) / reference:5.2f}  {shares}  {runs[0]['peak_mib']:>8}")
 
 
 if __name__ == "__main__":

@@ -122,6 +122,32 @@ pub fn lint(selection: &Selection) -> Result<()> {
     process::run(command.args(["--release", "--all-targets", "--", "--deny", "warnings"]))
 }
 
+/// Names the Python that has PyTorch and timm, for benchmarks beside them.
+const PYTHON_VARIABLE: &str = "EFFICIENTNET_PYTHON";
+
+/// `cargo xtask bench train`: a training step on each backend beside PyTorch's, in one run.
+pub fn bench_training(selection: &Selection) -> Result<()> {
+    let system = System::here();
+    let backends = doctor::resolve(selection, &system)?;
+    let features = features(&backends, false, &system)?;
+    let mut command = cargo("build", &features, &system)?;
+    process::run(command.args(["--release", "--example", "training_step"]))?;
+    remember(&features)?;
+    let python = env::var_os(PYTHON_VARIABLE).unwrap_or_else(|| "python3".into());
+    if process::probe(Command::new(&python).args(["-c", "import torch, timm"])).is_none() {
+        return Err(Error::usage(format!(
+            "{} has no PyTorch to compare with: `pip install torch timm`, or name another Python by {PYTHON_VARIABLE}",
+            Path::new(&python).display()
+        )));
+    }
+    let example = paths::target()?.join("release/examples/training_step");
+    let mut command = Command::new(python);
+    command.arg(paths::workspace_root()?.join("scripts/benchmark_training.py")).arg("--example").arg(example);
+    command.arg("--devices").args(backends.iter().map(ToString::to_string));
+    environment::apply(&mut command, &features.backends, &system);
+    process::run(&mut command)
+}
+
 /// `cargo xtask bench`: the criterion benchmarks whose names contain `filter`.
 pub fn bench(selection: &Selection, filter: Option<&str>) -> Result<()> {
     let system = System::here();

@@ -94,7 +94,7 @@ enum Task {
         #[arg(last = true, value_name = "ARGS")]
         arguments: Vec<String>,
     },
-    /// Run the benchmarks
+    /// Run the benchmarks; `train` times a training step beside PyTorch's
     Bench {
         /// Only those whose name contains this
         #[arg(value_name = "FILTER")]
@@ -140,6 +140,9 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Lint { backends } => build::lint(&backends),
         Task::Test { backends, all, arguments } => test::test(backends.as_ref(), all, &arguments),
+        Task::Bench { filter: Some(filter), backends } if filter == "train" => {
+            build::bench_training(&backends)
+        }
         Task::Bench { filter, backends } => build::bench(&backends, filter.as_deref()),
         Task::Demo => demo::demo(),
         Task::Compare(options) => compare::compare(&options),

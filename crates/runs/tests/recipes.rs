@@ -141,7 +141,7 @@ fn settings_are_read_as_their_key_says() {
     assert_eq!(cifar.with_all([]).unwrap(), cifar);
     let adamw = cifar.with_all(["optimizer.beta1=0.8", "optimizer.kind=adamw"]).unwrap().optimizer.kind;
     assert_eq!(adamw, OptimizerKind::AdamW { beta1: 0.8, beta2: 0.999, epsilon: 1e-8 });
-    let slow = cifar.with("optimizer.momentum=0.5").unwrap();
+    let slow = cifar.with_all(["optimizer.kind=sgd", "optimizer.momentum=0.5"]).unwrap();
     assert_eq!(slow.with("optimizer.kind=sgd").unwrap(), slow);
 }
 
@@ -236,7 +236,7 @@ fn a_network_of_ones_own_is_scaled() {
     let spec = cifar.model.spec(32).unwrap();
     assert_eq!(spec.name, "efficientnet-b0 (its own)");
     assert_eq!(spec.blocks().map(efficientnet_arch::Block::stride).product::<usize>(), 4);
-    assert_eq!(spec.batch_norm.momentum, 0.05);
+    assert_eq!(spec.batch_norm.momentum, 0.1);
     let wide = cifar.with("model.width=1").unwrap().model.spec(32).unwrap();
     assert!(wide.count().unwrap().macs > 2 * spec.count().unwrap().macs);
 }

@@ -53,6 +53,7 @@ mod ranks;
 mod record;
 mod rules;
 mod run;
+mod running;
 mod snapshot;
 pub mod start;
 mod step;

@@ -13,7 +13,8 @@ use efficientnet_weights::Weights;
 
 use crate::evaluate::{Classifier, Evaluation};
 use crate::linear::{self, Linear, Vectors};
-use crate::run::{LAST, save_weights};
+use crate::run::LAST;
+use crate::running::save_weights;
 use crate::{Finished, Images, Job, Place, TrainError, finish, start};
 
 /// Fits a linear classifier to the features of the job's weights, and leaves a run's folder. Images are as for evaluation, without

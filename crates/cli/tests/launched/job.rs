@@ -85,7 +85,13 @@ impl Job {
             sleep(Duration::from_millis(10));
         }
         let output = child.wait_with_output().unwrap();
-        let left: Vec<u32> = processes(&self.out).collect();
+        // A rank that was killed may outlive the launcher by a moment.
+        let ended = Instant::now();
+        let mut left: Vec<u32> = processes(&self.out).collect();
+        while !left.is_empty() && ended.elapsed() < bound {
+            sleep(Duration::from_millis(10));
+            left = processes(&self.out).collect();
+        }
         assert!(left.is_empty(), "{left:?} are left over: {}", said(&output));
         output
     }
