@@ -12,8 +12,8 @@ use crate::system::System;
 
 /// Where the run is kept, below the working directory.
 const FOLDER: &str = "runs/demo";
-/// Pictures that neither training nor validation has.
-const UNSEEN: &str = "shapes(images=1000, size=32, seed=2)";
+/// Pictures that neither training nor validation has, of the size in `recipes/demo.toml`.
+const UNSEEN: &str = "shapes(images=1000, size=48, seed=2)";
 
 /// Trains, evaluates and says where the page is.
 pub fn demo() -> Result<()> {
