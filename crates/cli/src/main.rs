@@ -11,6 +11,7 @@ mod error;
 mod interrupt;
 mod loading;
 mod output;
+mod place;
 mod run_folder;
 
 use std::process::ExitCode;
