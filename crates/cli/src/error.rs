@@ -110,7 +110,8 @@ usage!(
     efficientnet_data::TransformError,
     efficientnet_runs::recipe::RecipeError,
     efficientnet_runs::scores::ScoreError,
-    efficientnet_scaling::ScalingError
+    efficientnet_scaling::ScalingError,
+    efficientnet_search::PlanError
 );
 
 impl From<TrainError> for CliError {

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::search::{ReportArgs, SearchArgs};
+
 #[derive(Debug, Args)]
 pub struct ScaleArgs {
     #[command(subcommand)]
@@ -21,6 +23,10 @@ pub enum ScaleCommand {
     Grid(GridArgs),
     /// Tables 2, 3 and 7 of the paper beside our counts
     Paper(PaperArgs),
+    /// Train the networks of a plan and compare them: scaling rules, alpha, beta and gamma, or the baseline itself
+    Search(SearchArgs),
+    /// Make the page of a search anew
+    Report(ReportArgs),
 }
 
 /// Which rule, and how pixels are rounded.

@@ -1,9 +1,10 @@
-//! `efficientnet scale`: the compound scaling method, from counts alone.
+//! `efficientnet scale`: the compound scaling method, from counts alone, and the search for it, which trains.
 
 mod fit;
 mod grid;
 mod grow;
 mod paper;
+mod search;
 mod table;
 
 use std::path::Path;
@@ -22,6 +23,8 @@ pub fn run(args: &ScaleArgs) -> Outcome {
         ScaleCommand::Grow(args) => grow::run(args),
         ScaleCommand::Grid(args) => grid::run(args),
         ScaleCommand::Paper(args) => paper::run(args),
+        ScaleCommand::Search(args) => search::run(args),
+        ScaleCommand::Report(args) => search::report(args),
     }
 }
 
