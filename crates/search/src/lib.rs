@@ -13,6 +13,7 @@ mod lineup;
 mod plan;
 mod runner;
 mod strategy;
+mod study;
 mod trial;
 
 pub use candidate::{Candidate, NetworkKey};
@@ -24,4 +25,5 @@ pub use plan::{
 };
 pub use runner::{Measured, RunError, Runner};
 pub use strategy::{Full, Halving, Results, Round, Strategy};
+pub use study::{Ended, Progress, Record, Shard, Study, StudyError};
 pub use trial::{Outcome, Trial, TrialId};
