@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use efficientnet_data::npy::NpyError;
 use efficientnet_data::{DownloadError, FetchError, SplitError};
 use efficientnet_model::ModelError;
+use efficientnet_search::StudyError;
 use efficientnet_train::TrainError;
 use efficientnet_weights::WeightsError;
 
@@ -126,6 +127,17 @@ impl From<TrainError> for CliError {
             | TrainError::NothingRead { .. }
             | TrainError::Journal(_)
             | TrainError::Board(_) => Self::Failure(error.to_string()),
+            other => Self::Usage(other.to_string()),
+        }
+    }
+}
+
+impl From<StudyError> for CliError {
+    fn from(error: StudyError) -> Self {
+        match error {
+            StudyError::Fatal(_) | StudyError::Strategy(_) | StudyError::Lines(_) => {
+                Self::Failure(error.to_string())
+            }
             other => Self::Usage(other.to_string()),
         }
     }

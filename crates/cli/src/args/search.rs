@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use efficientnet_search::Shard;
 
 #[derive(Debug, Args)]
 pub struct SearchArgs {
@@ -15,7 +16,8 @@ pub struct SearchArgs {
     /// Go on with the search in the folder
     #[arg(long)]
     pub resume: bool,
-    /// Train only each N-th trial, from the I-th on (1/N to N/N): all shards together are the whole search
+    /// Train only every N-th trial, from the I-th on (1/N to N/N): all shards together are the whole
+    /// search
     #[arg(long, value_name = "I/N", default_value = "1/1")]
     pub shard: Shard,
     /// flex, ndarray, tch, tch:cuda:0, wgpu, vulkan, cuda:0 or cpu
@@ -38,43 +40,9 @@ pub struct SearchArgs {
     pub json: bool,
 }
 
-/// Which part of a search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    /// From 1.
-    pub number: usize,
-    /// How many there are.
-    pub of: usize,
-}
-
-impl std::str::FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-        match parts {
-            Some((number, of)) if number >= 1 && number <= of => Ok(Self { number, of }),
-            _ => Err("a shard is its number from 1 and how many there are, as 2/8".to_string()),
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// The folder of a search, finished or not
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shards_count_from_one() {
-        assert_eq!("2/8".parse(), Ok(Shard { number: 2, of: 8 }));
-        for text in ["0/8", "9/8", "2", "a/b", "1/0", "-1/2", ""] {
-            assert!(text.parse::<Shard>().is_err(), "{text}");
-        }
-    }
 }

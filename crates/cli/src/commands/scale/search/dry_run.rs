@@ -113,7 +113,8 @@ fn row(candidate: &Candidate, of_network: &BTreeMap<NetworkKey, (usize, u64)>) -
 
 impl Report<'_> {
     fn text(&self) -> String {
-        let header = ["network", "d", "w", "pixels", "params", "macs", "activations", "cost", "trials", "epochs"];
+        let header =
+            ["network", "d", "w", "pixels", "params", "macs", "activations", "cost", "trials", "epochs"];
         let table = output::table(&header, &header[1..], self.networks.iter().map(Row::cells));
         let later = match self.later_trials {
             0 => String::new(),
@@ -129,7 +130,9 @@ impl Report<'_> {
         ];
         if let (Some(images), Some(seconds)) = (self.images, self.estimated_seconds) {
             let time = duration(std::time::Duration::from_secs_f64(seconds.min(1e9)));
-            lines.push(format!("about {time} on this machine, for {images} training images, measuring not counted"));
+            lines.push(format!(
+                "about {time} on this machine, for {images} training images, measuring not counted"
+            ));
         }
         lines.join("\n")
     }

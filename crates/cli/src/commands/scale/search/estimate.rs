@@ -48,7 +48,8 @@ pub fn pace(
     (place, environment): (&Place, &Environment),
 ) -> Result<Option<Pace>, CliError> {
     let macs = |candidate: &&Arc<Candidate>| candidate.totals.macs;
-    let (Some(cheap), Some(dear)) = (candidates.iter().min_by_key(macs), candidates.iter().max_by_key(macs)) else {
+    let (Some(cheap), Some(dear)) = (candidates.iter().min_by_key(macs), candidates.iter().max_by_key(macs))
+    else {
         return Ok(None);
     };
     let timed = |candidate: &Arc<Candidate>| -> Result<(f64, f64), CliError> {
@@ -112,7 +113,9 @@ mod tests {
     #[test]
     fn noise_gives_no_nonsense() {
         // One network alone, a dearer one that was faster, and a line that begins below zero.
-        for (cheap, dear) in [((10.0, 1.0), (10.0, 1.0)), ((10.0, 2.0), (20.0, 1.0)), ((10.0, 1.0), (20.0, 4.0))] {
+        for (cheap, dear) in
+            [((10.0, 1.0), (10.0, 1.0)), ((10.0, 2.0), (20.0, 1.0)), ((10.0, 1.0), (20.0, 4.0))]
+        {
             let pace = Pace::through(cheap, dear);
             assert_eq!(pace, Pace { fixed: 0.0, per_mac: dear.1 / dear.0 });
         }

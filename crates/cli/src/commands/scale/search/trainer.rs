@@ -1,6 +1,7 @@
 //! Who trains a search's trials: `efficientnet-train`, on one device, over images that are opened and decoded once.
 
 use std::fs;
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,8 +11,8 @@ use efficientnet_runs::folder::{Environment, FolderError, RECIPE};
 use efficientnet_runs::lines::LinesError;
 use efficientnet_runs::recipe::Recipe;
 use efficientnet_runs::scores::Measures;
-use efficientnet_search::{Measured, Plan, RunError, Runner, Trial};
-use efficientnet_train::{Finished, Images, Job, Leave, Place, TrainError, train_quietly};
+use efficientnet_search::{Measured, Plan, Results, RunError, Runner, Trial, TrialId};
+use efficientnet_train::{Alone, Finished, Images, Job, LAST, Leave, Place, TrainError, train_quietly};
 
 use crate::error::CliError;
 
@@ -37,9 +38,22 @@ impl Trainer<'_> {
     pub fn clear(&mut self) {
         if let Some(folder) = self.ended.take().filter(|_| !self.keep) {
             remove(&folder);
-            // The last one leaves no empty folder behind; where there are others, it cannot be removed.
-            let _ = folder.parent().map(fs::remove_dir);
         }
+    }
+
+    /// Deletes the folders of trials whose line was written, but who were killed before they were cleared.
+    pub fn sweep(&self, known: &Results) {
+        let folders = known.keys().map(|trial| trial_folder(&self.folder, *trial));
+        // One that is to be kept has weights.
+        folders
+            .filter(|folder| folder.is_dir() && !folder.join(LAST).exists())
+            .for_each(|folder| remove(&folder));
+    }
+
+    /// Deletes the folder of all trials where it is empty.
+    pub fn leave(&self) {
+        // Where there are kept trials in it, it stays.
+        let _ = fs::remove_dir(self.folder.join(TRIALS));
     }
 
     fn train(
@@ -69,7 +83,7 @@ impl Runner for Trainer<'_> {
         progress: &mut dyn FnMut(f64),
     ) -> Result<Measured, RunError> {
         self.clear();
-        let folder = trial_folder(&self.folder, trial);
+        let folder = trial_folder(&self.folder, trial.id);
         let recipe = recipe(self.plan, trial)?;
         let finished = match self.train(&recipe, trial, &folder, progress) {
             Err(error) if begins_anew(&error) => {
@@ -95,8 +109,8 @@ impl Runner for Trainer<'_> {
     }
 }
 
-fn trial_folder(folder: &Path, trial: &Trial) -> PathBuf {
-    folder.join(TRIALS).join(trial.id.to_string())
+fn trial_folder(folder: &Path, trial: TrialId) -> PathBuf {
+    folder.join(TRIALS).join(trial.to_string())
 }
 
 /// The trial's recipe. It is measured at its end alone, and that changes nothing in it.
@@ -110,7 +124,8 @@ fn measured(finished: &Finished) -> Result<Measured, RunError> {
     let Some(evaluation) = &finished.evaluation else { return Err(RunError::Fatal(nothing_to_measure())) };
     let Measures { images, correct, loss, .. } = evaluation.tally.measures();
     let loss = loss.filter(|loss| loss.is_finite());
-    let loss = loss.ok_or_else(|| RunError::Failed("its loss on the validation images is no number".to_string()))?;
+    let loss =
+        loss.ok_or_else(|| RunError::Failed("its loss on the validation images is no number".to_string()))?;
     Ok(Measured { images, correct, loss, seconds: finished.spent })
 }
 
@@ -142,7 +157,8 @@ fn begins_anew(error: &TrainError) -> bool {
 
 /// Deletes a trial's folder; where that fails it costs room on a disk and nothing else.
 fn remove(folder: &Path) {
-    if let Err(error) = fs::remove_dir_all(folder) {
+    let removed = fs::remove_dir_all(folder);
+    if let Err(error) = removed.or_else(|error| if error.kind() == NotFound { Ok(()) } else { Err(error) }) {
         eprintln!("note: {} cannot be removed: {error}", folder.display());
     }
 }
@@ -154,10 +170,13 @@ pub fn images(plan: &Plan, bytes: u64) -> Result<Images, CliError> {
     let Images { train, validation } = Images::open(&recipe)?;
     let validation = validation.ok_or_else(|| CliError::Usage(nothing_to_measure()))?;
     let room = Room::new(bytes);
-    Ok(Images {
+    let images = Images {
         train: kept(train, &recipe.data.transform, &room),
         validation: Some(kept(validation, &recipe.data.eval_transform, &room)),
-    })
+    };
+    // That a batch can be had of them is said now, and not by the first trial.
+    images.training(&recipe, &Alone)?;
+    Ok(images)
 }
 
 fn kept(source: Arc<dyn Source>, transform: &Transform, room: &Arc<Room>) -> Arc<dyn Source> {
