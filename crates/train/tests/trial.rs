@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use efficientnet_arch::ArchSpec;
 use efficientnet_data::{NormalizeOn, Shapes};
@@ -77,6 +77,12 @@ fn run(job: Job) -> Result<Finished, TrainError> {
     train_quietly(job, &place(&Arc::default()), &mut |_| {})
 }
 
+/// A device's random numbers are the process's: two runs at a time would share them out between them.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn refused(job: Job) -> String {
     run(job).map(|finished| finished.steps).unwrap_err().to_string()
 }
@@ -94,6 +100,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 
 #[test]
 fn a_network_from_outside_trains_as_the_same_one_of_the_recipe() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let (own, given, other) = (dir.path().join("own"), dir.path().join("given"), dir.path().join("other"));
     let expected = run(Job { network: None, ..job(&own) }).unwrap();
@@ -113,6 +120,7 @@ fn a_network_from_outside_trains_as_the_same_one_of_the_recipe() {
 
 #[test]
 fn images_from_outside_take_the_place_of_the_recipes() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let expected = run(job(&dir.path().join("opened"))).unwrap();
     let images = Images {
@@ -127,6 +135,7 @@ fn images_from_outside_take_the_place_of_the_recipes() {
 
 #[test]
 fn a_trial_stopped_anywhere_goes_on_and_leaves_nothing() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let whole = dir.path().join("whole");
     let mut shares = Vec::new();
@@ -158,6 +167,7 @@ fn a_trial_stopped_anywhere_goes_on_and_leaves_nothing() {
 
 #[test]
 fn a_folder_of_another_network_is_refused() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     run(job(dir.path())).unwrap();
     let resumed = || Job { resume: true, ..job(dir.path()) };
@@ -175,6 +185,7 @@ fn a_folder_of_another_network_is_refused() {
 
 #[test]
 fn a_checkpoint_of_another_program_is_no_fresh_start() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     run(job(dir.path())).unwrap();
     let path = fs::read_dir(dir.path().join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).max();
