@@ -30,8 +30,8 @@ set = [
     "data.train=shapes(images=64, size=32, seed=0)", "data.validation=shapes(images=40, size=32, seed=1)",
     "data.batch_size=16", "data.workers=1", "schedule.warmup_epochs=0",
 ]
-transform = "resize({size}, bilinear) | flip(0.5) | normalize(imagenet)"
-eval_transform = "resize({size}, bilinear) | normalize(imagenet)"
+transform = "squash({size}, bilinear) | flip(0.5) | normalize(imagenet)"
+eval_transform = "squash({size}, bilinear) | normalize(imagenet)"
 epochs = 2
 seeds = [0, 1]
 
