@@ -285,7 +285,7 @@ fn bad_plans_are_refused_in_a_sentence() {
         said
     };
     assert!(refused(&["--set", "proxy.epochs=0"]).contains("proxy.epochs"));
-    assert!(refused(&["--set", "proxy.epcohs=1"]).contains("proxy.epochs"));
+    assert!(refused(&["--set", "proxy.epcohs=1"]).contains("did you mean `epochs`"));
     assert!(refused(&["--set", "schedule.rtae=1"]).contains("schedule.rate"));
     assert!(refused(&["--set", "baseline=no-such-network"]).contains("no-such-network"));
     assert!(refused(&["--set", "data.train=/no/such/images"]).contains("/no/such/images"));
