@@ -21,7 +21,7 @@ pub struct EvolutionSummary {
     /// The best of both searches by its reward; the baseline where nothing is better. What was chosen for its luck, too,
     /// is worth a little less than it seems.
     pub winner: Scored,
-    /// The search that the winner is from: the one that came to it earlier, evolution where both did at once.
+    /// The search that the winner is from; `evolution` where both came to as good a one.
     pub winner_of: &'static str,
     /// Where the hypervolume ends: the cost of the most expensive network of both searches, a top1 of 0.
     pub reference: Tradeoff,
