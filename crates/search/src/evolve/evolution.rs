@@ -7,6 +7,7 @@ use std::sync::Arc;
 use efficientnet_arch::{ArchSpec, Totals};
 use efficientnet_data::{Purpose, Random};
 
+use super::check::check;
 use super::history::{Arm, Member, Score, mean_top1};
 use super::random::ATTEMPTS;
 use super::{BlockSpace, Entry, EvolveError, Genome, History, Objective};
@@ -274,31 +275,5 @@ impl Strategy for Evolution {
         let to_come = |arm: &Arm| self.plan.networks.saturating_sub(arm.members.len());
         let later = (to_come(&replay.evolution) + to_come(&replay.random)) * self.seeds.len();
         Ok(Some(Round { trials, later: later as u64 }))
-    }
-}
-
-fn check(plan: &Evolve, proxy: &Proxy) -> Result<(), EvolveError> {
-    let Evolve { population, sample, networks, children, target, exponent, .. } = *plan;
-    let whole = [
-        ("population", population, 2, 1_000_000),
-        ("sample", sample, 1, population),
-        ("networks", networks, population, 10_000_000),
-        ("children", children, 1, population),
-    ];
-    for (key, value, low, high) in whole {
-        if !(low..=high).contains(&value) {
-            let (value, expected) = (value.to_string(), format!("a whole number from {low} to {high}"));
-            return Err(EvolveError::Number { key, value, expected });
-        }
-    }
-    for (key, value, low, high) in [("target", target, 1e-6, 1e6), ("exponent", exponent, -10.0, 10.0)] {
-        if !(low..=high).contains(&value) {
-            let (value, expected) = (value.to_string(), format!("a number from {low} to {high}"));
-            return Err(EvolveError::Number { key, value, expected });
-        }
-    }
-    match proxy.seeds.is_empty() {
-        true => Err(EvolveError::NoSeeds),
-        false => Ok(()),
     }
 }

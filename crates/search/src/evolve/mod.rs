@@ -14,6 +14,7 @@
 //! Random search begins with the same first population, which was drawn at random, and draws on where evolution begins to
 //! choose. So neither has the luckier start, what is compared is the choosing alone, and these networks are trained once.
 
+mod check;
 mod choices;
 mod error;
 mod evolution;
