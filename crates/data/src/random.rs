@@ -24,6 +24,12 @@ pub enum Purpose {
     Split = 4,
     /// A picture of the built-in data set; the index is the sample.
     Picture = 5,
+    /// Parents and mutations of an evolution; the epoch is the round, the index the child.
+    Evolution = 20,
+    /// A network of a random search; the index is its place.
+    RandomSearch = 21,
+    /// Drawing again from what was measured, for an interval; the index is the draw.
+    Resample = 22,
 }
 
 /// A stream of random numbers.

@@ -8,6 +8,8 @@
 //! Nothing here touches a tensor.
 
 mod candidate;
+mod evolve;
+mod front;
 mod journal;
 mod lineup;
 mod plan;
@@ -16,6 +18,11 @@ mod strategy;
 mod trial;
 
 pub use candidate::{Candidate, NetworkKey};
+pub use evolve::{
+    ArmSummary, BlockSpace, Comparison, CostOf, Entry, Evolution, EvolutionSummary, EvolveError, FrontMember,
+    Genome, History, Later, Objective, Scored,
+};
+pub use front::{Tradeoff, hypervolume, pareto_front};
 pub use journal::{Row, Time};
 pub use lineup::{CostOf, GridPoint, Lineup, Member, Stretch, count_cost};
 pub use plan::{
