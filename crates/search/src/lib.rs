@@ -7,6 +7,7 @@
 //!
 //! Nothing here touches a tensor.
 
+pub mod analysis;
 mod candidate;
 mod evolve;
 mod front;
@@ -20,8 +21,8 @@ mod trial;
 
 pub use candidate::{Candidate, NetworkKey};
 pub use evolve::{
-    ArmSummary, BlockSpace, Comparison, CostOf, Entry, Evolution, EvolutionSummary, EvolveError, FrontMember,
-    Genome, History, Later, Objective, Scored,
+    ArmSummary, BlockSpace, Comparison, Entry, Evolution, EvolutionSummary, EvolveError, FrontMember, Genome,
+    History, Later, Objective, Scored,
 };
 pub use front::{Tradeoff, hypervolume, pareto_front};
 pub use journal::{Row, Time};

@@ -274,6 +274,7 @@ impl Strategy for Evolution {
         }
         let to_come = |arm: &Arm| self.plan.networks.saturating_sub(arm.members.len());
         let later = (to_come(&replay.evolution) + to_come(&replay.random)) * self.seeds.len();
-        Ok(Some(Round { trials, later: later as u64 }))
+        let later_epochs = later as u64 * trials.first().map_or(0, |trial| trial.id.epochs);
+        Ok(Some(Round { trials, later: later as u64, later_epochs }))
     }
 }
