@@ -14,7 +14,6 @@
 //! Random search begins with the same first population, which was drawn at random, and draws on where evolution begins to
 //! choose. So neither has the luckier start, what is compared is the choosing alone, and these networks are trained once.
 
-mod check;
 mod choices;
 mod error;
 mod evolution;
@@ -26,7 +25,7 @@ mod space;
 mod summary;
 
 pub use error::EvolveError;
-pub use evolution::{CostOf, Evolution};
+pub use evolution::Evolution;
 pub use history::{Entry, History};
 pub use resample::{Comparison, Later};
 pub use reward::Objective;

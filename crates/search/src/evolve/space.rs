@@ -10,7 +10,7 @@ use efficientnet_data::Random;
 use serde::{Deserialize, Serialize};
 
 use super::EvolveError;
-use super::choices::{StageChoices, check, check_rows};
+use super::choices::{StageChoices, check_rows};
 use crate::Space;
 
 /// Which choice each stage takes of kernel, expansion, squeeze-and-excitation, width, depth and skip, in this order.
@@ -32,11 +32,12 @@ pub struct BlockSpace {
 }
 
 impl BlockSpace {
+    /// `space` is that of a plan that was checked.
+    ///
     /// # Errors
-    /// [`EvolveError`] for a list that is empty or holds what no stage can have, for a baseline that is not made of inverted
-    /// residuals, and for one that is no point of the space: the search starts from it.
+    /// [`EvolveError`] for a baseline that is not made of inverted residuals, for one that is no point of the space (the
+    /// search starts from it), and for a space of one network.
     pub fn new(space: &Space, baseline: &ArchSpec) -> Result<Self, EvolveError> {
-        check(space)?;
         let base = baseline.flattened()?;
         let rows = &base.baseline.rows;
         check_rows(rows)?;

@@ -94,7 +94,7 @@ impl EvolutionSummary {
     ///
     /// # Errors
     /// Those of [`Evolution::histories`].
-    pub fn of(search: &Evolution, results: &Results) -> Result<Option<Self>, EvolveError> {
+    pub fn of(search: &Evolution<'_>, results: &Results) -> Result<Option<Self>, EvolveError> {
         let mut histories = search.histories(results)?;
         histories.iter_mut().for_each(|history| history.entries.retain(|entry| entry.reward.is_some()));
         let [evolution, random] = &histories[..] else { return Ok(None) };
@@ -127,7 +127,7 @@ impl EvolutionSummary {
     ///
     /// # Errors
     /// [`EvolveError::Winner`] where no file gives this network.
-    pub fn winner_toml(&self, search: &Evolution) -> Result<String, EvolveError> {
+    pub fn winner_toml(&self, search: &Evolution<'_>) -> Result<String, EvolveError> {
         let rows: Result<Vec<_>, _> = self.winner.blocks.iter().map(|row| row.parse()).collect();
         let spec = search.candidate(&search.space().genome(&rows?)?)?.spec;
         let text = BaselineFile::of(&spec, &self.winner.name).and_then(|file| file.to_toml());
