@@ -177,6 +177,26 @@ impl ArchSpec {
         Ok(spec)
     }
 
+    /// The same network as a baseline of its own: what scaling made of the rows, the stem and the head is written into them,
+    /// width and depth are 1. Scaling it further rounds from the rounded numbers.
+    ///
+    /// # Errors
+    /// [`ArchError::OutOfRange`] where the network itself cannot be built.
+    pub fn flattened(&self) -> Result<ArchSpec, ArchError> {
+        let Realised { stem, head, .. } = self.baseline.realised(self.coefficients)?;
+        let baseline = Baseline {
+            stem_filters: stem,
+            rows: self.stages.iter().map(|stage| stage.args.clone()).collect(),
+            head: head.zip(self.baseline.head).map(|(filters, (_, rule))| (filters, rule)),
+            padding: self.padding,
+            batch_norm: self.batch_norm,
+            num_classes: self.num_classes,
+            ..self.baseline.clone()
+        };
+        let spec = baseline.scaled(Coefficients::unscaled(self.resolution()), self.dropout)?;
+        Ok(ArchSpec { name: self.name.clone(), ..spec.with_in_channels(self.in_channels) })
+    }
+
     /// Checks the numbers that [`ArchSpec::with_classes`] and [`ArchSpec::with_in_channels`] take on trust.
     ///
     /// # Errors

@@ -27,6 +27,12 @@ pub enum Purpose {
     /// Dropout and stochastic depth of one forward pass: what a device draws is seeded with the first bits. The epoch is the
     /// pass's number in the run, the index the rank.
     Dropout = 6,
+    /// Parents and mutations of an evolution; the epoch is the round, the index the child.
+    Evolution = 20,
+    /// A network of a random search; the index is its place.
+    RandomSearch = 21,
+    /// Drawing again from what was measured, for an interval; the index is the draw.
+    Resample = 22,
 }
 
 /// A stream of random numbers.

@@ -4,16 +4,12 @@
 //! dark, on paper and by a screen reader, and by somebody who cannot tell red from green.
 
 mod calibration;
-mod charts;
 mod classes;
 mod confusion;
 mod curves;
 mod mistakes;
-mod number;
 mod page;
-mod scale;
 mod summary;
-mod svg;
 
 use efficientnet_data::RgbImage8;
 

@@ -24,7 +24,8 @@
 use std::path::Path;
 
 use efficientnet_arch::{
-    Activation, ArchSpec, Baseline, BlockArgs, Coefficients, FilterRule, Padding, Rounding,
+    Activation, ArchSpec, Baseline, BlockArgs, Coefficients, FilterRule, NamedModel, Padding, Rounding,
+    models,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,11 @@ fn b0() -> String {
     "efficientnet-b0".to_string()
 }
 
+/// What a file says of a value: nothing where the network that it is like has the same.
+fn unlike<T: PartialEq>(ours: T, theirs: T) -> Option<T> {
+    (ours != theirs).then_some(ours)
+}
+
 impl BaselineFile {
     /// Reads a file and gives its network at phi = 0.
     ///
@@ -92,6 +98,53 @@ impl BaselineFile {
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
         let wrong = |reason| ScalingError::BaselineFile { path: shown.clone(), reason };
         Self::parse(&text).and_then(|file| file.spec()).map_err(wrong)
+    }
+
+    /// The file that gives this network at phi = 0, under another name: only what the family's first published network has
+    /// otherwise. Constants of batch normalisation have no place in it.
+    ///
+    /// # Errors
+    /// One sentence where no file gives this network.
+    pub fn of(spec: &ArchSpec, name: &str) -> Result<Self, String> {
+        let own = spec.flattened().map_err(|error| error.to_string())?;
+        let of_family = |model: &&NamedModel| model.baseline().family == own.baseline.family;
+        let model = models().iter().find(of_family).ok_or("no published network is of its family")?;
+        let like = model.spec();
+        let (ours, theirs) = (&own.baseline, &like.baseline);
+        let (head_filters, head_rule) = ours.head.unzip();
+        let (their_filters, their_rule) = theirs.head.unzip();
+        let file = Self {
+            name: name.to_string(),
+            like: model.name.to_string(),
+            stem_filters: unlike(ours.stem_filters, theirs.stem_filters),
+            stem_kernel: unlike(ours.stem_kernel, theirs.stem_kernel),
+            stem_rule: unlike(ours.stem_rule, theirs.stem_rule),
+            stem_max_pool: ours.stem_max_pool.filter(|pool| theirs.stem_max_pool != Some(*pool)),
+            head_filters: unlike(head_filters.unwrap_or(0), their_filters.unwrap_or(0)),
+            head_rule: head_rule.filter(|rule| their_rule != Some(*rule)),
+            activation: unlike(ours.activation, theirs.activation),
+            padding: unlike(ours.padding, theirs.padding),
+            divisor: unlike(ours.rounding.divisor, theirs.rounding.divisor),
+            floor: unlike(ours.rounding.floor, theirs.rounding.floor),
+            fixed_ends: unlike(ours.rounding.fixed_ends, theirs.rounding.fixed_ends),
+            drop_path: unlike(ours.drop_path, theirs.drop_path),
+            dropout: unlike(own.dropout, like.dropout),
+            classes: unlike(own.num_classes, theirs.num_classes),
+            resolution: unlike(own.resolution(), like.resolution()),
+            blocks: ours.rows.clone(),
+        };
+        match file.spec()?.stages == own.stages {
+            true => Ok(file),
+            false => Err(format!("{name} has layers that rounding to its divisor would change")),
+        }
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// One sentence where a value has no form in TOML.
+    pub fn to_toml(&self) -> Result<String, String> {
+        toml::to_string_pretty(self).map_err(|error| error.to_string())
     }
 
     /// Reads the text of a file.

@@ -7,7 +7,10 @@
 //!
 //! Nothing here touches a tensor.
 
+pub mod analysis;
 mod candidate;
+mod evolve;
+mod front;
 mod journal;
 mod lineup;
 mod plan;
@@ -17,6 +20,11 @@ mod study;
 mod trial;
 
 pub use candidate::{Candidate, NetworkKey};
+pub use evolve::{
+    ArmSummary, BlockSpace, Comparison, Entry, Evolution, EvolutionSummary, EvolveError, FrontMember, Genome,
+    History, Later, Objective, Scored,
+};
+pub use front::{Tradeoff, hypervolume, pareto_front};
 pub use journal::{Row, Time};
 pub use lineup::{CostOf, GridPoint, Lineup, Member, Stretch, count_cost};
 pub use plan::{

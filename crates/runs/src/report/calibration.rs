@@ -1,9 +1,10 @@
 //! Whether the network is right as often as it says: a reliability diagram (Guo et al. 2017, figure 4).
 
-use super::charts::{Chart, TOP};
-use super::number::{percent, whole};
-use super::scale::Scale;
-use super::svg::Drawing;
+use efficientnet_charts::chart::{Chart, TOP};
+use efficientnet_charts::number::{percent, whole};
+use efficientnet_charts::scale::Scale;
+use efficientnet_charts::svg::Drawing;
+
 use crate::scores::{BINS, Calibration};
 
 /// From the edge of a bin to its bar, as a share of the width.

@@ -1,8 +1,9 @@
 //! A line for every class.
 
+use efficientnet_charts::number::{percent_or_dash, round_percent, whole};
+use efficientnet_charts::svg::escape;
+
 use super::Report;
-use super::number::{percent_or_dash, round_percent, whole};
-use super::svg::escape;
 use crate::scores::{ClassMeasures, Tally};
 
 /// Lines that are always seen; the others are folded away.

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use efficientnet_charts::number::{counted, percent, whole};
+use efficientnet_charts::svg::{escape, shortened};
+
 use super::Report;
-use super::number::{counted, percent, whole};
-use super::svg::{escape, shortened};
 use crate::scores::Tally;
 
 /// Classes up to which the matrix is drawn; beyond, a cell is smaller than a pixel and only the worst pairs are told.

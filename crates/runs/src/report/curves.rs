@@ -1,7 +1,8 @@
 //! What the journal says, as curves.
 
-use super::charts::{Chart, Series};
-use super::scale::Scale;
+use efficientnet_charts::chart::{Chart, Series};
+use efficientnet_charts::scale::Scale;
+
 use crate::journal::{Entry, Epoch, Scores, Step};
 
 /// The smoothed loss follows about this share of all steps.

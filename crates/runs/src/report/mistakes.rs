@@ -9,8 +9,9 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageResult, RgbImage, imageops};
 
-use super::number::round_percent;
-use super::svg::escape;
+use efficientnet_charts::number::round_percent;
+use efficientnet_charts::svg::escape;
+
 use super::{Mistake, Report};
 
 /// The longest side of a picture on the page, in pixels: enough for a sharp screen.

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use super::svg::escape;
+use efficientnet_charts::page::{self as frame, code, section};
+use efficientnet_charts::svg::escape;
+
 use super::{Report, calibration, classes, confusion, curves, mistakes, summary};
 
 const STYLE: &str = include_str!("report.css");
@@ -25,34 +27,18 @@ pub fn page(report: &Report<'_>) -> String {
         section(&mut body, "The worst mistakes", &mistakes::mistakes(report, evaluation.mistakes));
     }
     section(&mut body, "How it was made", &origin(report));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    )
+    frame::page(report.title, STYLE, &body)
 }
 
 /// Command, environment and recipe.
 fn origin(report: &Report<'_>) -> String {
     let mut html = String::new();
     if !report.command.is_empty() {
-        let _ = writeln!(html, "<pre><code>{}</code></pre>", escape(report.command));
+        html.push_str(&code(report.command));
     }
-    if !report.environment.is_empty() {
-        html.push_str("<dl class=\"facts\">\n");
-        for (name, value) in report.environment {
-            let _ = writeln!(html, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));
-        }
-        html.push_str("</dl>\n");
-    }
+    html.push_str(&frame::facts(report.environment));
     if !report.recipe.is_empty() {
-        let _ = writeln!(html, "<h3>Recipe</h3>\n<pre><code>{}</code></pre>", escape(report.recipe));
+        let _ = write!(html, "<h3>Recipe</h3>\n{}", code(report.recipe));
     }
     html
-}
-
-fn section(body: &mut String, title: &str, content: &str) {
-    if !content.is_empty() {
-        let _ = writeln!(body, "<section>\n<h2>{title}</h2>\n{content}</section>");
-    }
 }

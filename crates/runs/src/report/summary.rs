@@ -1,16 +1,11 @@
 //! The run in a few large numbers.
 
-use super::Report;
-use super::number::{counted, duration, percent, three_digits, whole};
-use super::svg::escape;
-use crate::journal::{Entry, Epoch, Scores};
+use efficientnet_charts::number::{counted, duration, percent, three_digits, whole};
+use efficientnet_charts::page::{self, Tile};
+use efficientnet_charts::svg::escape;
 
-/// A number with its name and a remark.
-struct Tile {
-    name: &'static str,
-    value: String,
-    remark: String,
-}
+use super::Report;
+use crate::journal::{Entry, Epoch, Scores};
 
 /// The numbers, and how they compare to the baseline.
 pub fn summary(report: &Report<'_>) -> String {
@@ -19,18 +14,7 @@ pub fn summary(report: &Report<'_>) -> String {
     if tiles.is_empty() {
         return "<p class=\"lead\">Nothing was trained and nothing was evaluated.</p>\n".to_string();
     }
-    let items: String = tiles
-        .iter()
-        .map(|tile| {
-            format!(
-                "<div><dt>{}</dt><dd>{}<small>{}</small></dd></div>\n",
-                tile.name,
-                escape(&tile.value),
-                escape(&tile.remark)
-            )
-        })
-        .collect();
-    format!("{}<dl class=\"tiles\">\n{items}</dl>\n{}", undefined(report), baseline(report))
+    format!("{}{}{}", undefined(report), page::tiles(&tiles), baseline(report))
 }
 
 fn evaluated(report: &Report<'_>) -> Vec<Tile> {

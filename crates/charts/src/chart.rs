@@ -8,7 +8,7 @@ use super::svg::{Drawing, escape};
 /// From the top of a drawing to its highest place.
 pub const TOP: f64 = 8.0;
 /// The height of the plot without that.
-const BODY: f64 = 208.0;
+pub(crate) const BODY: f64 = 208.0;
 /// What is below the lowest place, for the numbers of the horizontal axis.
 const FOOT: f64 = 24.0;
 /// Points that a curve is thinned to: about one for each pixel.
@@ -97,15 +97,20 @@ impl Chart<'_> {
     /// A plot with the numbers of the vertical axis to its left.
     pub fn with_numbers(&self, plot: Drawing, label: &str) -> String {
         let mut axis = Drawing::new(self.whole_height());
-        for tick in &self.y.ticks {
-            let text = format!("{}{}", self.y.label(*tick), self.suffix);
-            axis.text("tick", (1.0, self.height(*tick) + 4.0), "end", &text);
-        }
+        self.numbers(&mut axis);
         format!(
             r#"<div class="plot">{}{}</div>"#,
             axis.finish("numbers", None),
             plot.finish("area", Some(label))
         )
+    }
+
+    /// The numbers of the vertical axis, at the right edge.
+    pub fn numbers(&self, axis: &mut Drawing) {
+        for tick in &self.y.ticks {
+            let text = format!("{}{}", self.y.label(*tick), self.suffix);
+            axis.text("tick", (1.0, self.height(*tick) + 4.0), "end", &text);
+        }
     }
 
     /// What a screen reader says: where each line ends.
