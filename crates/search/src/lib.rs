@@ -17,6 +17,7 @@ mod plan;
 pub mod report;
 mod runner;
 mod strategy;
+mod study;
 mod trial;
 
 pub use candidate::{Candidate, NetworkKey};
@@ -33,4 +34,5 @@ pub use plan::{
 };
 pub use runner::{Measured, RunError, Runner};
 pub use strategy::{Full, Halving, Results, Round, Strategy};
+pub use study::{Ended, Progress, Record, Shard, Study, StudyError};
 pub use trial::{Outcome, Trial, TrialId};
