@@ -59,7 +59,7 @@ impl Plan {
 }
 
 /// Networks times seeds, all of the first seed first.
-fn trials(networks: &[Arc<Candidate>], epochs: u64, seeds: &[u64]) -> Vec<Trial> {
+pub(crate) fn trials(networks: &[Arc<Candidate>], epochs: u64, seeds: &[u64]) -> Vec<Trial> {
     let keys: Vec<NetworkKey> = networks.iter().map(|network| NetworkKey::of(&network.spec)).collect();
     let of_seed = |seed: u64| {
         let pairs = keys.iter().zip(networks);

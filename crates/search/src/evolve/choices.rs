@@ -1,14 +1,9 @@
-//! What each stage may be, checked and rounded.
-
-use std::fmt::Display;
+//! What each stage may be, rounded.
 
 use efficientnet_arch::{BlockArgs, BlockKind, Rounding, round_filters};
 
 use super::EvolveError;
 use crate::Space;
-
-/// Values a list may hold at most: an index is a byte.
-const MOST_VALUES: usize = 100;
 
 /// The different values of one stage, rounded: where 0.75 and 1 of 16 filters are both 16, that is one choice.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,38 +87,6 @@ fn different<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
         }
         seen
     })
-}
-
-/// Everything that can be said of a space without a baseline.
-pub(super) fn check(space: &Space) -> Result<(), EvolveError> {
-    let Space { kernel, expand_ratio, se_ratio, width, depth, skip } = space;
-    let odd = "an odd whole number from 1 to 31";
-    list("kernel", kernel, odd, |kernel| (1..=31).contains(kernel) && kernel % 2 == 1)?;
-    list("expand_ratio", expand_ratio, "a whole number from 1 to 32", |ratio| (1..=32).contains(ratio))?;
-    list("se_ratio", se_ratio, "0 for none, or above 0 and up to 1", |ratio| (0.0..=1.0).contains(ratio))?;
-    list("width", width, "above 0 and up to 10", |multiple| *multiple > 0.0 && *multiple <= 10.0)?;
-    list("depth", depth, "a whole number from -100 to 100", |more| (-100..=100).contains(more))?;
-    list("skip", skip, "true or false", |_| true)
-}
-
-fn list<T: PartialEq + Display>(
-    key: &'static str,
-    values: &[T],
-    expected: &'static str,
-    fits: impl Fn(&T) -> bool,
-) -> Result<(), EvolveError> {
-    if values.is_empty() {
-        return Err(EvolveError::EmptyChoice { key });
-    }
-    if values.len() > MOST_VALUES {
-        let (value, expected) = (format!("{} values", values.len()), "100 values at most");
-        return Err(EvolveError::Choice { key, value, expected });
-    }
-    if let Some(value) = values.iter().find(|value| !fits(value)) {
-        return Err(EvolveError::Choice { key, value: value.to_string(), expected });
-    }
-    let again = values.iter().enumerate().find(|(index, value)| values[..*index].contains(value));
-    again.map_or(Ok(()), |(_, value)| Err(EvolveError::Twice { key, value: value.to_string() }))
 }
 
 /// Whether the space can be laid over these rows; `stem` is what enters the first.

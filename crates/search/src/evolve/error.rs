@@ -3,44 +3,18 @@
 use efficientnet_arch::ArchError;
 use thiserror::Error;
 
+use crate::PlanError;
+
 /// A sentence for each thing that a plan can get wrong.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum EvolveError {
-    /// A number of `[evolve]` is not what it may be.
-    #[error("evolve.{key} is {value}; it must be {expected}")]
-    Number {
-        /// Which.
-        key: &'static str,
-        /// What was given.
-        value: String,
-        /// What is allowed.
-        expected: String,
-    },
-    /// A list of the space without a value.
-    #[error("evolve.space.{key} is empty; give at least the baseline's own value")]
-    EmptyChoice {
-        /// Which list.
-        key: &'static str,
-    },
-    /// A value of the space that no stage can have.
-    #[error("evolve.space.{key} holds {value}; it must be {expected}")]
-    Choice {
-        /// Which list.
-        key: &'static str,
-        /// The value.
-        value: String,
-        /// What is allowed.
-        expected: &'static str,
-    },
-    /// A value that stands twice in its list.
-    #[error("evolve.space.{key} holds {value} twice; leave one out")]
-    Twice {
-        /// Which list.
-        key: &'static str,
-        /// The value.
-        value: String,
-    },
+    /// The plan itself.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A plan of another task.
+    #[error("the plan `{0}` is no evolution: it has no table `evolve`")]
+    NoEvolution(String),
     /// The baseline, or a network that is read from block strings, is no point of the space.
     #[error(
         "stage {stage} (`{row}`) has {key} {value}, which evolve.space.{key} does not offer; add it there"
@@ -68,9 +42,6 @@ pub enum EvolveError {
     /// Rows of another number of stages, or another order or stride.
     #[error("these rows are no network of the space: {0}")]
     Rows(String),
-    /// A proxy that trains nothing.
-    #[error("proxy.seeds is empty; give at least one seed")]
-    NoSeeds,
     /// A space of one network.
     #[error("the space holds the baseline alone; give evolve.space more than one value somewhere")]
     NoChoice,

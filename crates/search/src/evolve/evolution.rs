@@ -4,29 +4,27 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use efficientnet_arch::{ArchSpec, Totals};
+use efficientnet_arch::ArchSpec;
 use efficientnet_data::{Purpose, Random};
 
 use super::history::{Arm, Member, Score, mean_top1};
 use super::random::ATTEMPTS;
 use super::{BlockSpace, Entry, EvolveError, Genome, History, Objective};
-use crate::{Candidate, Evolve, NetworkKey, Outcome, Proxy, Results, Round, Strategy, Trial, TrialId};
+use crate::strategy::trials;
+use crate::{Candidate, CostOf, Evolve, NetworkKey, Outcome, Plan, Results, Round, Strategy, Task, TrialId};
 
 /// After so many children that were known, one more mutation is made of the parent.
 const ATTEMPTS_A_STEP: usize = 16;
 
-/// A network's cost in the plan's measure: a count, or predicted milliseconds. A sentence where it cannot be had.
-pub type CostOf = Box<dyn Fn(&ArchSpec, &Totals) -> Result<f64, String>>;
-
 /// The strategy of [`Evolve`].
-pub struct Evolution {
+pub struct Evolution<'a> {
     plan: Evolve,
     epochs: u64,
     seeds: Vec<u64>,
     space: BlockSpace,
     /// What names begin with.
     name: String,
-    cost: CostOf,
+    cost: RefCell<CostOf<'a>>,
     objective: Objective,
     baseline_cost: f64,
     /// What is known of a genome without results, so that going through the history again costs nothing.
@@ -47,27 +45,31 @@ pub(super) struct Replay {
     pending: bool,
 }
 
-impl Evolution {
-    /// The search that `plan` describes, from `baseline` at the resolution that it is trained at.
+impl<'a> Evolution<'a> {
+    /// The search that `plan` describes. `cost` says what a network costs by the plan's measure.
     ///
     /// # Errors
-    /// [`EvolveError`] for numbers or a space that make no search, and where the baseline's cost cannot be had.
-    pub fn new(plan: &Evolve, proxy: &Proxy, baseline: &ArchSpec, cost: CostOf) -> Result<Self, EvolveError> {
-        check(plan, proxy)?;
+    /// [`EvolveError`] for a plan of another task, for numbers or a space that make no search, and where the baseline's cost
+    /// cannot be had.
+    pub fn new(plan: &Plan, cost: CostOf<'a>) -> Result<Self, EvolveError> {
+        plan.check()?;
+        let Task::Evolve(task) = &plan.task else {
+            return Err(EvolveError::NoEvolution(plan.name.clone()));
+        };
         let mut evolution = Self {
-            plan: plan.clone(),
-            epochs: proxy.epochs,
-            seeds: proxy.seeds.clone(),
-            space: BlockSpace::new(&plan.space, baseline)?,
-            name: baseline.baseline.name.clone(),
-            cost,
-            objective: Objective { target_cost: 1.0, exponent: plan.exponent },
+            plan: task.clone(),
+            epochs: plan.proxy.epochs,
+            seeds: plan.proxy.seeds.clone(),
+            space: BlockSpace::new(&task.space, plan.base())?,
+            name: plan.base().baseline.name.clone(),
+            cost: RefCell::new(cost),
+            objective: Objective { target_cost: 1.0, exponent: task.exponent },
             baseline_cost: 1.0,
             known: RefCell::default(),
         };
         let own = evolution.known(evolution.space.own())?;
         evolution.baseline_cost = own.cost;
-        evolution.objective.target_cost = plan.target * own.cost;
+        evolution.objective.target_cost = task.target * own.cost;
         Ok(evolution)
     }
 
@@ -101,7 +103,7 @@ impl Evolution {
         let spec = ArchSpec { name, ..spec };
         let totals = spec.totals()?;
         let failed = |reason| EvolveError::Cost { network: spec.name.clone(), reason };
-        let cost = (self.cost)(&spec, &totals).map_err(failed)?;
+        let cost = (self.cost.borrow_mut())(&spec, &totals).map_err(failed)?;
         match cost > 0.0 && cost.is_finite() {
             true => Ok(Candidate { spec, totals, cost }),
             false => Err(failed(format!("it came to {cost}, which is no cost"))),
@@ -257,7 +259,7 @@ fn reward(member: &Member) -> f64 {
     member.score.as_ref().map_or(0.0, |score| score.reward)
 }
 
-impl Strategy for Evolution {
+impl Strategy for Evolution<'_> {
     fn round(&self, results: &Results) -> Result<Option<Round>, String> {
         let replay = self.replay(results).map_err(|error| error.to_string())?;
         if !replay.pending {
@@ -265,41 +267,13 @@ impl Strategy for Evolution {
         }
         let latest = replay.evolution.latest().iter().chain(replay.random.latest());
         let mut seen = HashSet::new();
-        let mut trials = Vec::new();
-        for member in latest.filter(|member| seen.insert(member.key)) {
-            let candidate = Arc::new(self.candidate(&member.genome).map_err(|error| error.to_string())?);
-            let trial = |seed: &u64| Trial { id: self.id(member.key, *seed), candidate: candidate.clone() };
-            trials.extend(self.seeds.iter().map(trial));
-        }
+        let different = latest.filter(|member| seen.insert(member.key));
+        let candidate = |member: &Member| self.candidate(&member.genome).map(Arc::new);
+        let candidates: Result<Vec<_>, _> = different.map(candidate).collect();
+        let trials = trials(&candidates.map_err(|error| error.to_string())?, self.epochs, &self.seeds);
         let to_come = |arm: &Arm| self.plan.networks.saturating_sub(arm.members.len());
-        let later = (to_come(&replay.evolution) + to_come(&replay.random)) * self.seeds.len();
-        let later_epochs = later as u64 * trials.first().map_or(0, |trial| trial.id.epochs);
-        Ok(Some(Round { trials, later: later as u64, later_epochs }))
-    }
-}
-
-fn check(plan: &Evolve, proxy: &Proxy) -> Result<(), EvolveError> {
-    let Evolve { population, sample, networks, children, target, exponent, .. } = *plan;
-    let whole = [
-        ("population", population, 2, 1_000_000),
-        ("sample", sample, 1, population),
-        ("networks", networks, population, 10_000_000),
-        ("children", children, 1, population),
-    ];
-    for (key, value, low, high) in whole {
-        if !(low..=high).contains(&value) {
-            let (value, expected) = (value.to_string(), format!("a whole number from {low} to {high}"));
-            return Err(EvolveError::Number { key, value, expected });
-        }
-    }
-    for (key, value, low, high) in [("target", target, 1e-6, 1e6), ("exponent", exponent, -10.0, 10.0)] {
-        if !(low..=high).contains(&value) {
-            let (value, expected) = (value.to_string(), format!("a number from {low} to {high}"));
-            return Err(EvolveError::Number { key, value, expected });
-        }
-    }
-    match proxy.seeds.is_empty() {
-        true => Err(EvolveError::NoSeeds),
-        false => Ok(()),
+        let networks = to_come(&replay.evolution) + to_come(&replay.random);
+        let later = networks as u64 * self.seeds.len() as u64;
+        Ok(Some(Round { trials, later, later_epochs: later * self.epochs }))
     }
 }

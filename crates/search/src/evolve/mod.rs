@@ -25,7 +25,7 @@ mod space;
 mod summary;
 
 pub use error::EvolveError;
-pub use evolution::{CostOf, Evolution};
+pub use evolution::Evolution;
 pub use history::{Entry, History};
 pub use resample::{Comparison, Later};
 pub use reward::Objective;

@@ -9,7 +9,7 @@ use super::{Evolution, EvolveError};
 /// search ends.
 pub(super) const ATTEMPTS: usize = 256;
 
-impl Evolution {
+impl Evolution<'_> {
     /// The population that both searches begin with: the baseline, the others drawn at random.
     pub(super) fn first_population(&self) -> Result<Arm, EvolveError> {
         let mut arm = Arm::default();

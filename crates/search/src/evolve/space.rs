@@ -10,7 +10,7 @@ use efficientnet_data::Random;
 use serde::{Deserialize, Serialize};
 
 use super::EvolveError;
-use super::choices::{StageChoices, check, check_rows};
+use super::choices::{StageChoices, check_rows};
 use crate::Space;
 
 /// Which choice each stage takes of kernel, expansion, squeeze-and-excitation, width, depth and skip, in this order.
@@ -32,11 +32,12 @@ pub struct BlockSpace {
 }
 
 impl BlockSpace {
+    /// `space` is that of a plan that was checked.
+    ///
     /// # Errors
-    /// [`EvolveError`] for a list that is empty or holds what no stage can have, for a baseline that is not made of inverted
-    /// residuals, and for one that is no point of the space: the search starts from it.
+    /// [`EvolveError`] for a baseline that is not made of inverted residuals, for one that is no point of the space (the
+    /// search starts from it), and for a space of one network.
     pub fn new(space: &Space, baseline: &ArchSpec) -> Result<Self, EvolveError> {
-        check(space)?;
         let base = baseline.flattened()?;
         let rows = &base.baseline.rows;
         check_rows(rows)?;
@@ -150,4 +151,127 @@ fn genome_of(stages: &[StageChoices], rows: &[BlockArgs]) -> Result<Genome, Evol
         choices.genes(row).map_err(outside)
     };
     stages.iter().zip(rows).enumerate().map(genes).collect::<Result<_, _>>().map(Genome)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use efficientnet_data::Purpose;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::NetworkKey;
+
+    fn space_of(baseline: &str) -> BlockSpace {
+        let space = Space { expand_ratio: vec![3, 4, 6, 8], ..Space::default() };
+        BlockSpace::new(&space, &ArchSpec::named(baseline).unwrap()).unwrap()
+    }
+
+    fn random(seed: u64) -> Random {
+        Random::new(seed, 0, 0, Purpose::Evolution)
+    }
+
+    #[test]
+    fn the_baseline_is_a_point_of_its_space_at_any_scale() {
+        for name in [
+            "efficientnet-b0",
+            "efficientnet-b3",
+            "efficientnet-lite1",
+            "efficientnet-edgetpu-s",
+            "mobilenetv2",
+        ] {
+            let space = space_of(name);
+            let spec = space.network(space.own(), "other").unwrap();
+            assert_eq!(NetworkKey::of(&spec), NetworkKey::of(&ArchSpec::named(name).unwrap()), "{name}");
+        }
+    }
+
+    /// 2 kernels, 4 expansions, 2 squeezes, 3 widths, 3 depths, 2 skips. But B0's first stage keeps its expansion, is 16 or
+    /// 24 wide and 1 or 2 deep; its second is 24 or 32 wide, its last 1 or 2 deep.
+    #[test]
+    fn the_size_counts_what_rounding_leaves() {
+        let full = 2.0 * 4.0 * 2.0 * 3.0 * 3.0 * 2.0_f64;
+        let (first, two_of_three) = (2.0 * 2.0 * 2.0 * 2.0 * 2.0, full / 3.0 * 2.0);
+        assert_eq!(space_of("efficientnet-b0").size(), first * two_of_three * full.powi(4) * two_of_three);
+    }
+
+    #[test]
+    fn filters_round_by_the_familys_rule_and_lead_to_the_next_stage() {
+        let space = space_of("efficientnet-b0");
+        let rows = space.rows(&Genome(vec![[1, 0, 0, 1, 1, 1]; 7]));
+        let strings: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        assert_eq!(strings[0], "r2_k5_s11_e1_i32_o24_noskip");
+        // 1.25 times 24 filters; 0.75 times 24 would be 24 again.
+        assert_eq!(strings[1], "r2_k5_s22_e3_i24_o32_noskip");
+        assert_eq!(space.blocks(space.own())[1], "r2_k3_s22_e6_i16_o24_se0.25");
+    }
+
+    #[test]
+    fn rows_that_are_no_network_of_the_space_are_refused() {
+        let space = space_of("efficientnet-b0");
+        let mut rows = space.rows(space.own());
+        rows[2].kernel = 7;
+        let text = space.genome(&rows).unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "stage 3 (`r2_k7_s22_e6_i24_o40_se0.25`) has kernel 7, which evolve.space.kernel does not offer; add it there"
+        );
+        rows[2].kernel = 5;
+        rows[3].stride = 1;
+        assert!(space.genome(&rows).unwrap_err().to_string().contains("would have to be"));
+        rows.pop();
+        assert_eq!(
+            space.genome(&rows).unwrap_err().to_string(),
+            "these rows are no network of the space: there are 6 where the baseline has 7"
+        );
+    }
+
+    #[test]
+    fn every_choice_is_drawn_and_every_mutation_reached() {
+        let space = space_of("efficientnet-b0");
+        let drawn: HashSet<(usize, u8)> =
+            (0..200).flat_map(|seed| space.random(&mut random(seed)).0[3].into_iter().enumerate()).collect();
+        assert_eq!(drawn.len(), 2 + 4 + 2 + 3 + 3 + 2);
+        // In one step from B0: one other kernel, three other expansions and so on. In the first and the last stage, one block
+        // that changes the shape, the skip is no choice: there B0 stays B0.
+        let mut stream = random(0);
+        let reached: HashSet<Genome> = (0..5000).map(|_| space.mutated(space.own(), &mut stream)).collect();
+        let (first, second, full, last) = (4, 9, 10, 8);
+        assert_eq!(reached.len(), first + second + 4 * full + last + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn block_strings_and_genomes_are_one(seed: u64) {
+            let space = space_of("efficientnet-b0");
+            let genome = space.random(&mut random(seed));
+            let rows: Vec<BlockArgs> =
+                space.blocks(&genome).iter().map(|row| row.parse().unwrap()).collect();
+            prop_assert_eq!(space.genome(&rows).unwrap(), genome.clone());
+            let spec = space.network(&genome, "it").unwrap();
+            let args: Vec<BlockArgs> = spec.stages.iter().map(|stage| stage.args.clone()).collect();
+            prop_assert_eq!(args, rows);
+            let strides = |spec: &ArchSpec| spec.stages.iter().map(|stage| stage.args.stride).collect::<Vec<_>>();
+            prop_assert_eq!(strides(&spec), strides(&space.base));
+        }
+
+        #[test]
+        fn other_genomes_are_other_networks(seed: u64) {
+            let space = space_of("efficientnet-b0");
+            let mut stream = random(seed);
+            let parent = space.random(&mut stream);
+            let child = space.mutated(&parent, &mut stream);
+            let key = |genome| NetworkKey::of(&space.network(genome, "it").unwrap());
+            prop_assert_eq!(key(&parent) == key(&child), parent == child);
+            // Without a residual to switch on, a skip says nothing.
+            let stages = space.network(&parent, "it").unwrap().stages;
+            let effective = stages.iter().all(|stage| {
+                let possible = stage.args.repeats > 1
+                    || stage.args.stride == 1 && stage.blocks[0].in_channels() == stage.blocks[0].out_channels();
+                stage.args.skip || possible
+            });
+            prop_assert!(effective);
+        }
+    }
 }

@@ -21,7 +21,7 @@ pub struct EvolutionSummary {
     /// The best of both searches by its reward; the baseline where nothing is better. What was chosen for its luck, too,
     /// is worth a little less than it seems.
     pub winner: Scored,
-    /// The search that the winner is from: the one that came to it earlier, evolution where both did at once.
+    /// The search that the winner is from; `evolution` where both came to as good a one.
     pub winner_of: &'static str,
     /// Where the hypervolume ends: the cost of the most expensive network of both searches, a top1 of 0.
     pub reference: Tradeoff,
@@ -94,7 +94,7 @@ impl EvolutionSummary {
     ///
     /// # Errors
     /// Those of [`Evolution::histories`].
-    pub fn of(search: &Evolution, results: &Results) -> Result<Option<Self>, EvolveError> {
+    pub fn of(search: &Evolution<'_>, results: &Results) -> Result<Option<Self>, EvolveError> {
         let mut histories = search.histories(results)?;
         histories.iter_mut().for_each(|history| history.entries.retain(|entry| entry.reward.is_some()));
         let [evolution, random] = &histories[..] else { return Ok(None) };
@@ -127,7 +127,7 @@ impl EvolutionSummary {
     ///
     /// # Errors
     /// [`EvolveError::Winner`] where no file gives this network.
-    pub fn winner_toml(&self, search: &Evolution) -> Result<String, EvolveError> {
+    pub fn winner_toml(&self, search: &Evolution<'_>) -> Result<String, EvolveError> {
         let rows: Result<Vec<_>, _> = self.winner.blocks.iter().map(|row| row.parse()).collect();
         let spec = search.candidate(&search.space().genome(&rows?)?)?.spec;
         let text = BaselineFile::of(&spec, &self.winner.name).and_then(|file| file.to_toml());

@@ -160,12 +160,12 @@ impl Coefficients {
 
 impl Evolve {
     fn problem(&self) -> Result<(), Problem> {
-        within("evolve.population", self.population, 1, 1_000_000)?;
+        within("evolve.population", self.population, 2, 1_000_000)?;
         within("evolve.sample", self.sample, 1, self.population)?;
         within("evolve.networks", self.networks, self.population, 1_000_000)?;
-        within("evolve.children", self.children, 1, 1_000_000)?;
+        within("evolve.children", self.children, 1, self.population)?;
         positive("evolve.target", self.target)?;
-        ensure(self.exponent.is_finite(), "evolve.exponent", || "is no finite number".into())?;
+        within("evolve.exponent", self.exponent, -10.0, 10.0)?;
         within("evolve.seed", self.seed, 0, i64::MAX as u64)?;
         self.space.problem()
     }
@@ -173,24 +173,37 @@ impl Evolve {
 
 impl Space {
     fn problem(&self) -> Result<(), Problem> {
-        let key = |key: &str| format!("evolve.space.{key}");
-        let lengths = [
-            ("kernel", self.kernel.len()),
-            ("expand_ratio", self.expand_ratio.len()),
-            ("se_ratio", self.se_ratio.len()),
-            ("width", self.width.len()),
-            ("depth", self.depth.len()),
-            ("skip", self.skip.len()),
-        ];
-        for (name, length) in lengths {
-            ensure(length > 0, key(name), || "is empty; there is at least one choice".into())?;
-        }
-        self.kernel.iter().try_for_each(|kernel| within(&key("kernel"), *kernel, 1, 31))?;
-        self.expand_ratio.iter().try_for_each(|ratio| within(&key("expand_ratio"), *ratio, 1, 100))?;
-        self.depth.iter().try_for_each(|depth| within(&key("depth"), *depth, -1000, 1000))?;
-        self.se_ratio.iter().try_for_each(|ratio| within(&key("se_ratio"), *ratio, 0.0, 1.0))?;
-        self.width.iter().try_for_each(|width| positive(&key("width"), *width))
+        let Self { kernel, expand_ratio, se_ratio, width, depth, skip } = self;
+        choices("kernel", kernel, |key, kernel| {
+            within(key, *kernel, 1, 31)?;
+            ensure(kernel % 2 == 1, key, || format!("has {kernel}; a kernel's side is odd"))
+        })?;
+        choices("expand_ratio", expand_ratio, |key, ratio| within(key, *ratio, 1, 100))?;
+        choices("se_ratio", se_ratio, |key, ratio| within(key, *ratio, 0.0, 1.0))?;
+        choices("width", width, |key, width| {
+            positive(key, *width)?;
+            within(key, *width, 0.0, 10.0)
+        })?;
+        choices("depth", depth, |key, depth| within(key, *depth, -1000, 1000))?;
+        choices("skip", skip, |_, _| Ok(()))
     }
+}
+
+/// A list of the space: what stands in it, each once.
+fn choices<T: PartialEq + Display>(
+    name: &str,
+    values: &[T],
+    fits: impl Fn(&str, &T) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let key = format!("evolve.space.{name}");
+    ensure(!values.is_empty(), &key, || "is empty; there is at least the baseline's own value".into())?;
+    // A genome has a byte for each choice.
+    ensure(values.len() <= 100, &key, || format!("has {} values; it has 100 at most", values.len()))?;
+    for (index, value) in values.iter().enumerate() {
+        fits(&key, value)?;
+        ensure(!values[..index].contains(value), &key, || format!("has {value} twice"))?;
+    }
+    Ok(())
 }
 
 fn ensure(holds: bool, key: impl Into<String>, what: impl FnOnce() -> String) -> Result<(), Problem> {
