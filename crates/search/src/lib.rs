@@ -14,6 +14,7 @@ mod front;
 mod journal;
 mod lineup;
 mod plan;
+pub mod report;
 mod runner;
 mod strategy;
 mod study;
