@@ -112,6 +112,7 @@ usage!(
     efficientnet_runs::recipe::RecipeError,
     efficientnet_runs::scores::ScoreError,
     efficientnet_scaling::ScalingError,
+    efficientnet_search::EvolveError,
     efficientnet_search::PlanError
 );
 

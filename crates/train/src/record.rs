@@ -53,7 +53,7 @@ pub(crate) struct Files<'a> {
 /// Who is told how training goes.
 pub(crate) enum Watcher<'a> {
     /// A person.
-    Person(Progress),
+    Person(Box<Progress>),
     /// A function that takes the share that is done, 0 to 1.
     Share { tell: &'a mut dyn FnMut(f64), steps: u64 },
 }

@@ -66,9 +66,9 @@ pub fn train_quietly(job: Job, place: &Place, progress: &mut dyn FnMut(f64)) -> 
 }
 
 fn work(job: Job, place: &Place, progress: Option<&mut dyn FnMut(f64)>) -> Result<Finished, TrainError> {
+    job.recipe.check()?;
     let identity = job.identity()?;
     let Job { recipe, network, images, init, folder, resume, environment, leave, linear_baseline } = job;
-    recipe.check()?;
     match recipe.training.precision {
         Precision::F32 => {}
         Precision::Bf16 => return Err(TrainError::Precision("bf16")),
@@ -120,7 +120,7 @@ fn work(job: Job, place: &Place, progress: Option<&mut dyn FnMut(f64)>) -> Resul
                 board: if leave == Leave::Everything { Some(run.board(from)?) } else { None },
                 watcher: match progress {
                     Some(tell) => Watcher::Share { tell, steps },
-                    None => Watcher::Person(Progress::new(steps, recipe.training.epochs)),
+                    None => Watcher::Person(Box::new(Progress::new(steps, recipe.training.epochs))),
                 },
             })
         }

@@ -3,10 +3,11 @@
 mod dry_run;
 mod estimate;
 mod outcome;
+mod page;
 mod plan;
 mod trainer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use efficientnet_arch::{ArchSpec, Totals};
@@ -20,17 +21,17 @@ use trainer::Trainer;
 
 pub fn run(args: &SearchArgs) -> Outcome {
     let plan = plan::open(&args.plan, &args.set)?;
-    let mut cost = cost_of(&plan, &args.device)?;
-    let lineup = plan.lineup(&mut *cost)?;
-    let strategy = strategy(&plan, &lineup)?;
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&plan.name));
     interrupt::listen();
+    let mut cost = cost_of(&plan, &args.device, &folder)?;
+    let lineup = plan.lineup(&mut *cost)?;
+    let strategy = strategy(&plan, &lineup, &mut *cost)?;
     if args.dry_run {
         return dry_run(args, &plan, &lineup, &*strategy);
     }
     let (place, environment) = place::open(&args.device, Arc::new(Alone))?;
     // Before the folder is made: a plan whose images cannot be had leaves nothing behind.
     let images = trainer::images(&plan, args.cache << 20)?;
-    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&plan.name));
     let mut study = Study::open(&plan, &folder, args.shard, args.resume, &environment)?;
     let stop = interrupt::flag();
     let mut trainer = Trainer {
@@ -50,7 +51,7 @@ pub fn run(args: &SearchArgs) -> Outcome {
     drop(study);
     if ended == Ended::Complete {
         trainer.leave();
-        page(&folder)?;
+        page::write(&folder)?;
     }
     outcome::print(args, &folder, ended)?;
     if ended == Ended::Stopped { Err(CliError::Interrupted) } else { Ok(()) }
@@ -58,22 +59,16 @@ pub fn run(args: &SearchArgs) -> Outcome {
 
 /// `efficientnet scale report`: the page of a search, finished or not.
 pub fn report(args: &ReportArgs) -> Outcome {
-    let page = page(&args.folder)?;
+    let page = page::write(&args.folder)?;
     output::text(&page.display().to_string())
-}
-
-/// Writes the search's page and gives its place.
-fn page(folder: &Path) -> Result<PathBuf, CliError> {
-    Study::read(folder)?;
-    Ok(folder.join("report.html"))
 }
 
 /// What a network costs by a plan's measure.
 type Cost = Box<dyn FnMut(&ArchSpec, &Totals) -> Result<f64, String>>;
 
-/// What networks cost on `device` by the plan's measure. Counts need no device; a latency would be predicted here, from blocks
-/// that are measured on it.
-fn cost_of(plan: &Plan, _device: &str) -> Result<Cost, CliError> {
+/// What networks cost on `device` by the plan's measure; `_folder` is the search's. Counts need no device; a latency would be
+/// predicted here, from blocks that are measured on it.
+fn cost_of(plan: &Plan, _device: &str, _folder: &Path) -> Result<Cost, CliError> {
     match plan.cost {
         CostKind::Latency => {
             let sentence = "cost = \"latency\" is not there yet; take macs, params or activations";
@@ -84,12 +79,11 @@ fn cost_of(plan: &Plan, _device: &str) -> Result<Cost, CliError> {
 }
 
 /// How the plan's networks are chosen.
-fn strategy(plan: &Plan, lineup: &Lineup) -> Result<Box<dyn Strategy>, CliError> {
-    plan.strategy(lineup).ok_or_else(|| {
-        CliError::Usage(
-            "plans with a table [evolve] cannot be run yet; take compare or coefficients".to_string(),
-        )
-    })
+fn strategy<'a>(plan: &Plan, lineup: &Lineup, cost: CostOf<'a>) -> Result<Box<dyn Strategy + 'a>, CliError> {
+    match plan.strategy(lineup) {
+        Some(strategy) => Ok(strategy),
+        None => Ok(Box::new(Evolution::new(plan, cost)?)),
+    }
 }
 
 fn dry_run(args: &SearchArgs, plan: &Plan, lineup: &Lineup, strategy: &dyn Strategy) -> Outcome {
