@@ -9,6 +9,7 @@
 
 mod candidate;
 mod journal;
+pub mod latency;
 mod lineup;
 mod plan;
 mod runner;
