@@ -5,6 +5,7 @@
 
 mod args;
 mod classes;
+mod clock;
 mod commands;
 mod engine;
 mod error;
@@ -12,6 +13,7 @@ mod interrupt;
 mod loading;
 mod output;
 mod run_folder;
+mod timing;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,9 @@
-//! `efficientnet scale`: the compound scaling method, from counts alone.
+//! `efficientnet scale`: the compound scaling method, from counts and from measured times.
 
 mod fit;
 mod grid;
 mod grow;
+pub mod latency;
 mod paper;
 mod table;
 
@@ -20,6 +21,7 @@ pub fn run(args: &ScaleArgs) -> Outcome {
         ScaleCommand::Table(args) => table::run(args),
         ScaleCommand::Fit(args) => fit::run(args),
         ScaleCommand::Grow(args) => grow::run(args),
+        ScaleCommand::Latency(args) => latency::run(args),
         ScaleCommand::Grid(args) => grid::run(args),
         ScaleCommand::Paper(args) => paper::run(args),
     }
