@@ -27,12 +27,12 @@ use serde::{Deserialize, Serialize};
 
 pub use checkpoints::{Checkpoints, Damaged, Newest};
 pub use environment::Environment;
+pub use lock::Lock;
 
 use crate::board::{Board, BoardError};
 use crate::checkpoint::{Checkpoint, CheckpointError, State};
 use crate::journal::{Journal, Written};
 use crate::lines::LinesError;
-use lock::Lock;
 
 /// The recipe's file.
 pub const RECIPE: &str = "recipe.toml";
@@ -140,7 +140,7 @@ impl RunFolder {
         vacant(&path)?;
         let folder = path.join(CHECKPOINTS);
         fs::create_dir_all(&folder).map_err(|error| io_error(&folder, "made", error))?;
-        let lock = Lock::take(&path)?;
+        let lock = Lock::take(&path.join(lock::FILE))?;
         // Another process may have begun one meanwhile.
         vacant(&path)?;
         let run = Self { checkpoints: Checkpoints::new(&path), path, _lock: lock };
@@ -164,7 +164,7 @@ impl RunFolder {
         if !path.join(RECIPE).is_file() {
             return Err(FolderError::NoRun(path));
         }
-        let lock = Lock::take(&path)?;
+        let lock = Lock::take(&path.join(lock::FILE))?;
         if recipe_hash(&path)? != hash {
             return Err(FolderError::OtherRecipe(path));
         }
@@ -291,7 +291,7 @@ fn names(folder: &Path) -> Result<Vec<String>, FolderError> {
 }
 
 /// Whether a name is one of `write_atomically` before the renaming.
-fn is_part(name: &str) -> bool {
+pub fn is_part(name: &str) -> bool {
     name.starts_with(".efficientnet-") && name.ends_with(".part")
 }
 

@@ -6,6 +6,7 @@
 
 pub mod board;
 pub mod checkpoint;
+pub mod document;
 pub mod folder;
 pub mod journal;
 pub mod lines;

@@ -95,6 +95,22 @@ impl<T: Serialize + DeserializeOwned> Lines<T> {
         Ok(Self { path, out: BufWriter::new(file), mark: at, entry: PhantomData })
     }
 
+    /// Opens a file to go on at its last line's end. What a kill left after it is cut off; how many bytes these were is the
+    /// second value. Where there is no file, one is begun.
+    ///
+    /// # Errors
+    /// [`LinesError::Io`].
+    pub fn append(path: impl Into<PathBuf>) -> Result<(Self, u64), LinesError> {
+        let path = path.into();
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = file.map_err(|error| write_error(&path, error))?;
+        let length = file.metadata().map_err(|error| read_error(&path, error))?.len();
+        let whole = count(&mut file, length).map_err(|error| read_error(&path, error))?;
+        drop(file);
+        Ok((Self::open(path, whole)?, length - whole.bytes))
+    }
+
     /// Adds a line; it reaches the file with the next [`flush`](Self::flush) or before.
     ///
     /// # Errors

@@ -100,6 +100,30 @@ impl Grid {
     /// Those of [`Grid::points`]; [`ScalingError::EmptyGrid`] where no point satisfies the constraint, with the nearest;
     /// [`ScalingError::Unrealisable`] where a point's network cannot be built or counted.
     pub fn survey(&self, base: &ArchSpec, pixels: PixelRounding) -> Result<Survey, ScalingError> {
+        self.visit(base, pixels, |_, _| ())
+    }
+
+    /// The same with every point and the place of its network among [`Survey::networks`].
+    ///
+    /// # Errors
+    /// Those of [`Grid::survey`].
+    pub fn survey_points(
+        &self,
+        base: &ArchSpec,
+        pixels: PixelRounding,
+    ) -> Result<(Survey, Vec<(CompoundRule, usize)>), ScalingError> {
+        let mut points = Vec::new();
+        let survey = self.visit(base, pixels, |rule, network| points.push((rule, network)))?;
+        Ok((survey, points))
+    }
+
+    /// `each` is told every point's rule and its network's place.
+    fn visit(
+        &self,
+        base: &ArchSpec,
+        pixels: PixelRounding,
+        mut each: impl FnMut(CompoundRule, usize),
+    ) -> Result<Survey, ScalingError> {
         let axes = self.axes()?;
         let mut scaler = Scaler::new(base.clone(), CompoundRule::PAPER)?.with_pixels(pixels)?;
         let classes = Classes::of(&axes, &scaler)?;
@@ -115,6 +139,7 @@ impl Grid {
                     survey.networks.push(network(&scaler)?);
                 }
             }
+            each(axes.rule(point)?, known);
         }
         if survey.points == 0 { Err(axes.empty()) } else { Ok(survey) }
     }

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! runs/NAME/
-//!   plan.toml                     the plan, with every default said
-//!   environment.json              the plan's hash, the program, the machine
-//!   trials-1-of-2.jsonl           one line a trial that ended; no clock in it, so that two searches can be compared byte for byte
+//!   plan.toml                     the plan, with every default said; and the files that it names
+//!   environment-1-of-2.json       the plan's hash, the program, the machine
+//!   trials-1-of-2.jsonl           which plan, then one line a trial that ended; no clock in it, so that two searches can be
+//!                                 compared byte for byte
 //!   times-1-of-2.jsonl            what clocks say of each
 //!   trials/ID/                    the run folder of a trial that has not ended
 //!   report.html, trials.csv, *.svg
@@ -14,8 +15,34 @@
 //! copying their files into one folder.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Outcome, TrialId};
+
+/// A line of `trials-*.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, try_from = "Value")]
+pub(crate) enum Entry {
+    /// The first one: whose trials these are.
+    Head {
+        /// The plan's hash.
+        plan: String,
+    },
+    /// Any other.
+    Trial(Box<Row>),
+}
+
+/// By hand, so that an error says what is wrong with the line and not merely that it is neither.
+impl TryFrom<Value> for Entry {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value.get("plan").and_then(Value::as_str) {
+            Some(plan) => Ok(Self::Head { plan: plan.to_string() }),
+            None => serde_json::from_value(value).map(Self::Trial).map_err(|error| error.to_string()),
+        }
+    }
+}
 
 /// A line of `trials-*.jsonl`: a trial that ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,7 +74,8 @@ pub struct Row {
 }
 
 /// A line of `times-*.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Time {
     /// Which trial.
     pub trial: TrialId,

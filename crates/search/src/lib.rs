@@ -14,14 +14,17 @@ mod lineup;
 mod plan;
 mod runner;
 mod strategy;
+mod study;
 mod trial;
 
 pub use candidate::{Candidate, NetworkKey};
 pub use journal::{Row, Time};
-pub use lineup::{GridPoint, Lineup, Member, Stretch};
+pub use lineup::{CostOf, GridPoint, Lineup, Member, Stretch, count_cost};
 pub use plan::{
-    Arm, Coefficients, Compare, CostKind, Evolve, Factors, Plan, Proxy, RuleName, Space, Strategies, Task,
+    Arm, Coefficients, Compare, CostKind, Evolve, Factors, Plan, PlanError, Proxy, RuleName, Space,
+    Strategies, Task,
 };
 pub use runner::{Measured, RunError, Runner};
-pub use strategy::{Results, Round, Strategy};
+pub use strategy::{Full, Halving, Results, Round, Strategy};
+pub use study::{Ended, Progress, Record, Shard, Study, StudyError};
 pub use trial::{Outcome, Trial, TrialId};

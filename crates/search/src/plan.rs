@@ -20,31 +20,69 @@
 //! cost = [2.0, 4.0]
 //! ```
 
-use efficientnet_scaling::Grid;
-use serde::{Deserialize, Serialize};
+mod baselines;
+mod check;
+mod error;
+mod identity;
+mod keys;
+mod read;
+mod recipes;
 
-/// What a search is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+use std::fmt;
+
+use efficientnet_scaling::{CompoundRule, Grid};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use error::PlanError;
+pub(crate) use error::Problem;
+pub(crate) use identity::PLAN;
+
+use baselines::Beside;
+
+/// What a search is. [`Plan::open`] and [`Plan::parse`] give one whose numbers fit together and whose files were found.
+///
+/// Files that a plan names lie beside it; once it is read it has their content and needs them no more.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// What it is called; its folder is `runs/NAME` unless one is given.
     pub name: String,
     /// What it is for, in a sentence or two, for the report.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
     /// The network at phi = 0: a published one's name, or a baseline's `.toml` file beside the plan.
     pub baseline: String,
     /// By what networks are compared. Default: multiply-adds.
-    #[serde(default)]
     pub cost: CostKind,
     /// The side of the input is rounded to a multiple of this. Default 1.
-    #[serde(default = "one")]
     pub multiple: usize,
     /// How each network is trained.
     pub proxy: Proxy,
     /// What is searched; exactly one of the tables `compare`, `coefficients` and `evolve`.
-    #[serde(flatten)]
     pub task: Task,
+    beside: Beside,
+}
+
+/// A plan as it stands in a file. Of the last three exactly one is there: serde's own way of saying so, a flattened enum,
+/// lets unknown keys pass.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    about: String,
+    baseline: String,
+    #[serde(default)]
+    cost: CostKind,
+    #[serde(default = "one")]
+    multiple: usize,
+    proxy: Proxy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compare: Option<Compare>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coefficients: Option<Coefficients>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evolve: Option<Evolve>,
 }
 
 /// By what networks are compared.
@@ -86,8 +124,7 @@ pub struct Proxy {
 }
 
 /// What is searched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Task {
     /// Scaling rules beside each other: the paper's Figures 3, 4 and 8, Tables 3 and 7.
     Compare(Compare),
@@ -134,13 +171,13 @@ pub struct Arm {
 }
 
 /// A scaling rule by name or by its bases.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum RuleName {
-    /// One of [`efficientnet_scaling::CompoundRule::named`].
+    /// One of [`CompoundRule::named`].
     Named(String),
     /// Bases.
-    Bases(efficientnet_scaling::CompoundRule),
+    Bases(CompoundRule),
 }
 
 /// Factors on depth, width and resolution; what is not said is 1.
@@ -265,6 +302,31 @@ impl Default for Space {
             depth: vec![-1, 0, 1],
             skip: vec![true, false],
         }
+    }
+}
+
+/// By hand, since an untagged enum's errors say nothing of what is wrong inside.
+impl<'de> Deserialize<'de> for RuleName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RuleVisitor)
+    }
+}
+
+struct RuleVisitor;
+
+impl<'de> Visitor<'de> for RuleVisitor {
+    type Value = RuleName;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a rule's name or { alpha = 1.2, beta = 1.1, gamma = 1.15 }")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<RuleName, E> {
+        Ok(RuleName::Named(name.to_string()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RuleName, A::Error> {
+        CompoundRule::deserialize(MapAccessDeserializer::new(map)).map(RuleName::Bases)
     }
 }
 

@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::document::{Document, REQUIRED};
 use super::error::{Place, Problem, RecipeError};
 use super::fields::{self, keys_in};
+use crate::document::{one_line, plain};
 
 /// A recipe's text with the places of its keys.
 pub(super) struct Reader<'a> {
@@ -157,40 +158,4 @@ fn advice(name: &str) -> String {
             format!("known here are {}", own.join(", "))
         }
     }
-}
-
-/// serde's sentence about a type, in words of a file's reader.
-fn plain(message: &str) -> String {
-    let message = one_line(message);
-    let kinds = ["invalid type: ", "invalid value: ", "invalid "];
-    let inner = kinds.iter().find_map(|kind| message.strip_prefix(kind));
-    let Some((found, expected)) = inner.and_then(|rest| rest.rsplit_once(", expected ")) else {
-        return match message.strip_prefix("unknown variant ") {
-            Some(rest) => format!("cannot be {}", rest.replacen(", expected one of", "; it is one of", 1)),
-            None => format!("cannot be used: {message}"),
-        };
-    };
-    let expected = match expected {
-        "f64" => "a number",
-        "u64" | "usize" => "a whole number from 0",
-        "bool" | "a boolean" => "true or false",
-        "an array of length 2" => "a pair like [1, 2]",
-        "a string" => "a text",
-        "a sequence" => "a list",
-        table if table.starts_with("struct ") => "a table",
-        other => other,
-    };
-    let words = [
-        ("floating point ", "the number "),
-        ("integer ", "the number "),
-        ("string ", "the text "),
-        ("length ", "a list of "),
-    ];
-    let ours = words.iter().find_map(|(theirs, ours)| Some(format!("{ours}{}", found.strip_prefix(theirs)?)));
-    let found = ours.unwrap_or_else(|| found.to_string());
-    format!("is {found}, but {expected} is expected")
-}
-
-fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
