@@ -256,15 +256,15 @@ fn of_first<'a, 't>(times: &'a Times<'t>, thread: usize) -> Option<MutexGuard<'a
 }
 
 /// Every thread takes groups of images through the network by itself.
-struct Apart<'a, 'b> {
+struct Apart<'a, 'b, 't> {
     work: &'a Work<'b>,
     context: &'a mut Context,
     shapes: &'a Shapes,
     images: usize,
-    times: &'a Times<'a>,
+    times: &'a Times<'t>,
 }
 
-impl Task for Apart<'_, '_> {
+impl Task for Apart<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -303,15 +303,15 @@ impl Task for Apart<'_, '_> {
 }
 
 /// All threads work on one image after the other.
-struct Together<'a, 'b> {
+struct Together<'a, 'b, 't> {
     work: &'a Work<'b>,
     context: &'a mut Context,
     shapes: &'a Shapes,
     images: std::ops::Range<usize>,
-    times: &'a Times<'a>,
+    times: &'a Times<'t>,
 }
 
-impl Task for Together<'_, '_> {
+impl Task for Together<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
