@@ -191,5 +191,4 @@ fn plans_without_a_network_say_why() {
         "[[compare.arm]]\nname = \"x\"\nrule = \"depth\"\nfactors = [{ depth = 50, width = 51 }]",
     ));
     assert!(text.contains("`compare.arm.factors` asks for a network that cannot be had: "), "{text}");
-
 }
