@@ -186,7 +186,7 @@ fn plans_without_a_network_say_why() {
     let text = refused(&plan("[[compare.arm]]\nname = \"x\"\nrule = \"depth\"\ncost = [1e6]"));
     assert!(text.contains("`compare.arm.cost` has 1000000, and the line's largest network costs "), "{text}");
 
-    // 64 bits: nothing of B0 at 8192 pixels and 50 times the width is small.
+    // A network that cannot be built is refused where it is named.
     let text = refused(&b0(
         "[[compare.arm]]\nname = \"x\"\nrule = \"depth\"\nfactors = [{ depth = 50, width = 51 }]",
     ));
