@@ -372,10 +372,7 @@ fn refused(plan: &Plan) -> String {
 #[test]
 fn bad_plans_get_a_sentence() {
     let cases: [(&dyn Fn(&mut Evolve), &str); 16] = [
-        (
-            &|p| p.space.kernel = vec![],
-            "`evolve.space.kernel` is empty; there is at least the baseline's own value",
-        ),
+        (&|p| p.space.kernel = vec![], "`evolve.space.kernel` is empty; there is at least one choice"),
         (&|p| p.space.kernel = vec![3, 4], "`evolve.space.kernel` has 4; a kernel's side is odd"),
         (&|p| p.space.expand_ratio = vec![0], "`evolve.space.expand_ratio` is 0; it must lie in 1 to 100"),
         (&|p| p.space.se_ratio = vec![1.5], "`evolve.space.se_ratio` is 1.5; it must lie in 0 to 1"),
@@ -384,10 +381,7 @@ fn bad_plans_get_a_sentence() {
             "`evolve.space.width` is NaN; it must be a finite number above 0",
         ),
         (&|p| p.space.depth = vec![0, 1, 0], "`evolve.space.depth` has 0 twice"),
-        (
-            &|p| p.space.skip = vec![],
-            "`evolve.space.skip` is empty; there is at least the baseline's own value",
-        ),
+        (&|p| p.space.skip = vec![], "`evolve.space.skip` is empty; there is at least one choice"),
         (&|p| p.space.width = vec![1.0; 101], "`evolve.space.width` has 101 values; it has 100 at most"),
         (&|p| p.sample = 9, "`evolve.sample` is 9; it must lie in 1 to 8"),
         (&|p| p.population = 1, "`evolve.population` is 1; it must lie in 2 to 1000000"),
