@@ -16,10 +16,10 @@ mod trained;
 use serde::Serialize;
 
 pub use clock::Clock;
-pub use coefficients::{Landscape, Place, Quantiles, Slope, Winner};
+pub use coefficients::{Cell, Landscape, Place, Quantiles, Slope, Winner};
 pub use compare::{Comparison, Difference, Gain, Line, Stop, Verdict};
 pub use numbers::{F_LEVEL, Fit, Interval, f_tail, least_squares, t_quantile};
-pub use surface::Surface;
+pub use surface::{Surface, shares};
 pub use trained::{Failure, Noise, SeedResult, Trained};
 
 use crate::{EvolutionSummary, Lineup, Plan, Row, Task, Time, Tradeoff, hypervolume, pareto_front};

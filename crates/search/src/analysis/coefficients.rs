@@ -9,6 +9,8 @@
 //! probability of being the best; 95 % of the winners' coefficients are the coefficients' interval. A network that is
 //! several points of the grid stands for one of them at a time.
 
+use std::collections::{BTreeMap, HashMap};
+
 use efficientnet_data::{Purpose, Random};
 use efficientnet_scaling::CompoundRule;
 use serde::Serialize;
@@ -43,8 +45,23 @@ pub struct Landscape {
     pub paper_is_exact: bool,
     /// A smooth surface over the grid.
     pub surface: Option<Surface>,
-    /// Epochs of the rung that the surface is fitted to.
-    pub surface_epochs: u64,
+    /// The networks of the rung that has most of them, which the surface is fitted to.
+    pub cells: Vec<Cell>,
+    /// Epochs of that rung.
+    pub cells_epochs: u64,
+}
+
+/// A network in the rung that has most of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cell {
+    /// The grid's points that it is.
+    pub points: Vec<CompoundRule>,
+    /// Over the baseline's cost.
+    pub cost_ratio: f64,
+    /// Mean top-1 as measured.
+    pub top1: f64,
+    /// The same at the target cost, by the slope within this rung.
+    pub corrected: f64,
 }
 
 /// A network of the grid.
@@ -125,16 +142,15 @@ pub(super) fn landscape(
     let logs: Vec<f64> = measured.iter().map(|(_, network)| network.cost.ln()).collect();
     let target_cost = plan.at_cost.map_or_else(|| mean(&logs).unwrap_or(0.0).exp(), |ratio| ratio * baseline);
     let slope = rungs.iter().find_map(|(epochs, _)| slope(&of_rung(&measured, *epochs)));
-    let corrected = |network: &Trained| {
-        network.top1 - slope.map_or(0.0, |slope| slope.per_doubling * (network.cost / target_cost).log2())
-    };
-    let mut places: Vec<Place> =
-        measured.iter().map(|(points, network)| place(points, network, corrected(network))).collect();
+    let mut places: Vec<Place> = measured
+        .iter()
+        .map(|(points, network)| place(points, network, at_cost(network, slope, target_cost)))
+        .collect();
     places.sort_by(|a, b| b.epochs.cmp(&a.epochs).then(b.corrected.total_cmp(&a.corrected)));
     places.iter_mut().enumerate().for_each(|(index, place)| place.rank = index + 1);
     let winner = winner(&mut places, trained, noise);
     let (paper, paper_is_exact) = paper(&places);
-    let (surface, surface_epochs) = fitted(&networks, trained, &corrected);
+    let (cells, cells_epochs) = cells(&networks, trained, target_cost);
     Some(Landscape {
         untrained: networks.len() - places.len(),
         target_ratio: target_cost / baseline,
@@ -145,15 +161,16 @@ pub(super) fn landscape(
         winner,
         paper,
         paper_is_exact,
-        surface,
-        surface_epochs,
+        surface: fitted(&cells),
+        cells,
+        cells_epochs,
     })
 }
 
 /// The grid's networks in its order, each with its points.
 fn networks(points: &[GridPoint]) -> Vec<(NetworkKey, Vec<&GridPoint>)> {
     let mut networks: Vec<(NetworkKey, Vec<&GridPoint>)> = Vec::new();
-    let mut index = std::collections::HashMap::new();
+    let mut index = HashMap::new();
     for point in points {
         let place = *index.entry(point.network).or_insert_with(|| {
             networks.push((point.network, Vec::new()));
@@ -165,7 +182,7 @@ fn networks(points: &[GridPoint]) -> Vec<(NetworkKey, Vec<&GridPoint>)> {
 }
 
 fn rungs(measured: &[(&[&GridPoint], &Trained)]) -> Vec<(u64, usize)> {
-    let mut rungs = std::collections::BTreeMap::new();
+    let mut rungs = BTreeMap::new();
     measured.iter().for_each(|(_, network)| *rungs.entry(network.epochs).or_insert(0) += 1);
     rungs.into_iter().rev().collect()
 }
@@ -204,8 +221,8 @@ fn place(points: &[&GridPoint], network: &Trained, corrected: f64) -> Place {
         name: network.name.clone(),
         rank: 0,
         epochs: network.epochs,
+        shares: mean_shares(&points.iter().map(|point| point.rule).collect::<Vec<CompoundRule>>()),
         points: points.iter().map(|point| point.rule).collect(),
-        shares: mean_shares(points),
         cost_ratio: points.first().map_or(1.0, |point| point.cost_ratio),
         top1: network.top1,
         corrected,
@@ -214,8 +231,8 @@ fn place(points: &[&GridPoint], network: &Trained, corrected: f64) -> Place {
     }
 }
 
-fn mean_shares(points: &[&GridPoint]) -> [f64; 3] {
-    let all: Vec<[f64; 3]> = points.iter().filter_map(|point| shares(&point.rule)).collect();
+fn mean_shares(points: &[CompoundRule]) -> [f64; 3] {
+    let all: Vec<[f64; 3]> = points.iter().filter_map(shares).collect();
     [0, 1, 2]
         .map(|part| mean(&all.iter().map(|shares| shares[part]).collect::<Vec<f64>>()).unwrap_or(1.0 / 3.0))
 }
@@ -294,28 +311,37 @@ fn paper(places: &[Place]) -> (Option<usize>, bool) {
     (nearest.map(|(index, _)| index), nearest.is_some_and(|(_, distance)| distance < 1e-6))
 }
 
-/// The surface of the rung that has most networks, of equal ones the highest.
-fn fitted(
-    networks: &[(NetworkKey, Vec<&GridPoint>)],
-    trained: &[Trained],
-    corrected: &dyn Fn(&Trained) -> f64,
-) -> (Option<Surface>, u64) {
-    let mut rungs: std::collections::BTreeMap<u64, Vec<([f64; 3], f64, f64)>> = Default::default();
+/// The rung that has most networks, of equal ones the highest.
+fn cells(networks: &[(NetworkKey, Vec<&GridPoint>)], trained: &[Trained], target: f64) -> (Vec<Cell>, u64) {
+    let mut rungs: BTreeMap<u64, Vec<(&[&GridPoint], &Trained)>> = BTreeMap::new();
     for (key, points) in networks {
         for network in trained.iter().filter(|network| network.network == *key) {
-            let logs: Vec<f64> =
-                points.iter().map(|p| p.rule.alpha() * (p.rule.beta() * p.rule.gamma()).powi(2)).collect();
-            let log = mean(&logs).unwrap_or(2.0).ln();
-            rungs.entry(network.epochs).or_default().push((mean_shares(points), corrected(network), log));
+            rungs.entry(network.epochs).or_default().push((points, network));
         }
     }
     let Some((epochs, rung)) = rungs.into_iter().max_by_key(|(epochs, rung)| (rung.len(), *epochs)) else {
-        return (None, 0);
+        return (Vec::new(), 0);
     };
-    let places: Vec<[f64; 3]> = rung.iter().map(|part| part.0).collect();
-    let top1: Vec<f64> = rung.iter().map(|part| part.1).collect();
-    let log = mean(&rung.iter().map(|part| part.2).collect::<Vec<f64>>()).unwrap_or(2f64.ln());
-    (surface::fit(&places, &top1, log), epochs)
+    let slope = slope(&of_rung(&rung, epochs));
+    let cell = |(points, network): &(&[&GridPoint], &Trained)| Cell {
+        points: points.iter().map(|point| point.rule).collect(),
+        cost_ratio: points.first().map_or(1.0, |point| point.cost_ratio),
+        top1: network.top1,
+        corrected: at_cost(network, slope, target),
+    };
+    (rung.iter().map(cell).collect(), epochs)
+}
+
+fn at_cost(network: &Trained, slope: Option<Slope>, target: f64) -> f64 {
+    network.top1 - slope.map_or(0.0, |slope| slope.per_doubling * (network.cost / target).log2())
+}
+
+fn fitted(cells: &[Cell]) -> Option<Surface> {
+    let places: Vec<[f64; 3]> = cells.iter().map(|cell| mean_shares(&cell.points)).collect();
+    let top1: Vec<f64> = cells.iter().map(|cell| cell.corrected).collect();
+    let product = |rule: &CompoundRule| rule.alpha() * (rule.beta() * rule.gamma()).powi(2);
+    let logs: Vec<f64> = cells.iter().flat_map(|cell| &cell.points).map(|rule| product(rule).ln()).collect();
+    surface::fit(&places, &top1, mean(&logs)?)
 }
 
 #[cfg(test)]

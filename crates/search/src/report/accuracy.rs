@@ -1,0 +1,40 @@
+//! All networks: top-1 over cost, with the front.
+
+use efficientnet_charts::chart::Chart;
+use efficientnet_charts::plot::{Join, Plot, Trace, series};
+use efficientnet_charts::svg::Shape;
+
+use super::Source;
+use super::figure::{Figure, cost_axis, point, top1_axis, unit};
+use crate::analysis::{Analysis, Trained};
+
+pub fn accuracy(source: &Source<'_>, analysis: &Analysis) -> Option<Figure> {
+    let kind = source.material.plan.cost;
+    let longest: Vec<&Trained> = analysis.trained.iter().filter(|network| network.longest).collect();
+    if longest.is_empty() {
+        return None;
+    }
+    let all = Trace {
+        name: Some("networks".into()),
+        class: "dots",
+        shape: Some(Shape::Disc),
+        join: Join::Apart,
+        points: longest.iter().map(|network| point(kind, network)).collect(),
+    };
+    let front = Trace {
+        name: Some("front: none that costs less is as accurate".into()),
+        class: series(0),
+        shape: Some(Shape::Disc),
+        join: Join::Stairs,
+        points: analysis.front.iter().map(|index| point(kind, &analysis.trained[*index])).collect(),
+    };
+    let traces = vec![all, front];
+    let chart = Chart {
+        title: "Top-1 over cost",
+        unit: unit(kind),
+        x: cost_axis(&traces),
+        y: top1_axis(&traces),
+        suffix: "\u{a0}%",
+    };
+    Some(Figure::of("accuracy-cost", &Plot { chart, traces, level: None }))
+}
