@@ -441,3 +441,23 @@ fn without_a_cost_there_is_no_search() {
     let error = Evolution::new(&plan, &mut nothing).err().unwrap().to_string();
     assert_eq!(error, "the cost of tiny cannot be had: it came to 0, which is no cost");
 }
+
+/// The plans in `plans/` are searches, and the full one has the paper's T of 400 million multiply-adds.
+#[test]
+fn the_committed_evolutions_are_searches() {
+    for (name, trials, later) in [("tiny", 16, 64), ("cifar", 32, 192), ("full", 64, 1872)] {
+        let file = format!("{}/../../plans/evolve-{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let search = Evolution::new(&Plan::open(file).unwrap(), macs()).unwrap();
+        let round = search.round(&Results::new()).unwrap().unwrap();
+        assert_eq!((round.trials.len(), round.later), (trials, later), "{name}");
+        if name == "full" {
+            let target = search.objective().target_cost;
+            assert!((target / 400e6 - 1.0).abs() < 1e-4, "{target}");
+            assert!(
+                search.space().size() > 1.2e14 && search.space().size() < 1.3e14,
+                "{}",
+                search.space().size()
+            );
+        }
+    }
+}
