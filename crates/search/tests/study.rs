@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use common::*;
-use efficientnet_search::{Ended, Outcome, Plan, Progress, Row, RunError, Shard, Strategy, Study, StudyError, TrialId};
+use efficientnet_search::{
+    Ended, Outcome, Plan, Progress, Row, RunError, Shard, Strategy, Study, StudyError, TrialId,
+};
 
 const TRIALS: &str = "trials-1-of-1.jsonl";
 const HALVING: &str = "[coefficients]\nstrategy = { kind = \"halving\", eta = 3, min_epochs = 1 }\n[coefficients.grid]\nstep = 0.1\ntolerance = 0.1\n";

@@ -1,6 +1,10 @@
 //! A plan over a tiny network, and a runner whose accuracy is a formula.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "a test fails where it stands; not every test needs everything")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "a test fails where it stands; not every test needs everything"
+)]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,7 +117,13 @@ pub fn open(plan: &Plan, dir: &Path, shard: Shard, resume: bool) -> Result<Study
     Study::open(plan, dir, shard, resume, &Environment::of_this_machine("test"))
 }
 
-pub fn run(plan: &Plan, dir: &Path, shard: Shard, resume: bool, runner: &mut Formula) -> Result<Ended, StudyError> {
+pub fn run(
+    plan: &Plan,
+    dir: &Path,
+    shard: Shard,
+    resume: bool,
+    runner: &mut Formula,
+) -> Result<Ended, StudyError> {
     let strategy = plan.strategy(&lineup(plan)).unwrap();
     let mut study = open(plan, dir, shard, resume)?;
     study.run(&*strategy, runner, &AtomicBool::new(false), &mut Progress::silent())
