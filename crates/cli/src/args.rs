@@ -2,6 +2,7 @@
 
 mod data;
 pub mod scale;
+pub mod search;
 mod train;
 
 use std::path::PathBuf;

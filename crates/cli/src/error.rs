@@ -8,8 +8,12 @@ use std::sync::OnceLock;
 use efficientnet_data::npy::NpyError;
 use efficientnet_data::{DownloadError, FetchError, SplitError};
 use efficientnet_model::ModelError;
+use efficientnet_search::StudyError;
+use efficientnet_search::latency::LatencyError;
 use efficientnet_train::TrainError;
 use efficientnet_weights::WeightsError;
+
+use crate::interrupt;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -110,7 +114,9 @@ usage!(
     efficientnet_data::TransformError,
     efficientnet_runs::recipe::RecipeError,
     efficientnet_runs::scores::ScoreError,
-    efficientnet_scaling::ScalingError
+    efficientnet_scaling::ScalingError,
+    efficientnet_search::EvolveError,
+    efficientnet_search::PlanError
 );
 
 impl From<TrainError> for CliError {
@@ -125,6 +131,29 @@ impl From<TrainError> for CliError {
             | TrainError::NothingRead { .. }
             | TrainError::Journal(_)
             | TrainError::Board(_) => Self::Failure(error.to_string()),
+            other => Self::Usage(other.to_string()),
+        }
+    }
+}
+
+impl From<StudyError> for CliError {
+    fn from(error: StudyError) -> Self {
+        match error {
+            StudyError::Fatal(_) | StudyError::Strategy(_) | StudyError::Lines(_) => {
+                Self::Failure(error.to_string())
+            }
+            other => Self::Usage(other.to_string()),
+        }
+    }
+}
+
+impl From<LatencyError> for CliError {
+    fn from(error: LatencyError) -> Self {
+        match error {
+            // A clock has only a sentence to say why it stopped.
+            LatencyError::Clock(_) if interrupt::asked() => Self::Interrupted,
+            LatencyError::Clock(_) | LatencyError::NoTime { .. } => Self::Failure(error.to_string()),
+            LatencyError::File { action, .. } if action != "read" => Self::Failure(error.to_string()),
             other => Self::Usage(other.to_string()),
         }
     }

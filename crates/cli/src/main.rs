@@ -5,13 +5,16 @@
 
 mod args;
 mod classes;
+mod clock;
 mod commands;
 mod engine;
 mod error;
 mod interrupt;
 mod loading;
 mod output;
+mod place;
 mod run_folder;
+mod timing;
 
 use std::process::ExitCode;
 

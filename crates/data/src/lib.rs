@@ -71,8 +71,8 @@ pub use preview::{PreviewOptions, preview};
 pub use random::{Purpose, Random};
 pub use resample::Interpolation;
 pub use source::{
-    Content, CsvError, CsvManifest, EntryError, LabelError, OpenOptions, Part, RecordError, Records, Shapes,
-    ShapesError, Source, SourceError, Subset, TarError, TarShards, open, open_path,
+    Content, CsvError, CsvManifest, Decoded, EntryError, LabelError, OpenOptions, Part, RecordError, Records,
+    Room, Shapes, ShapesError, Source, SourceError, Subset, TarError, TarShards, open, open_path,
 };
 pub use split::{MINIVAL, Split, SplitError, TRAIN};
 pub use syntax::TransformError;

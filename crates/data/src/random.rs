@@ -24,6 +24,9 @@ pub enum Purpose {
     Split = 4,
     /// A picture of the built-in data set; the index is the sample.
     Picture = 5,
+    /// Dropout and stochastic depth of one forward pass: what a device draws is seeded with the first bits. The epoch is the
+    /// pass's number in the run, the index the rank.
+    Dropout = 6,
     /// Parents and mutations of an evolution; the epoch is the round, the index the child.
     Evolution = 20,
     /// A network of a random search; the index is its place.

@@ -4,6 +4,7 @@
 //! is behind it (folders, tar files, binaries, nothing at all) is its own affair.
 
 mod csv_manifest;
+mod decoded;
 mod labels;
 mod names;
 mod open;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use crate::image::RgbImage8;
 
 pub use csv_manifest::{CsvError, CsvManifest};
+pub use decoded::{Decoded, Room};
 pub use labels::LabelError;
 pub(crate) use names::Names;
 pub use open::{OpenOptions, open, open_path};

@@ -98,6 +98,11 @@ impl Transform {
             .collect()
     }
 
+    /// How files are decoded: the first operation.
+    pub fn decoding(&self) -> DecodeOptions {
+        self.options
+    }
+
     /// `[height, width]` of every image that comes out.
     pub fn output_size(&self) -> [usize; 2] {
         self.output

@@ -9,8 +9,8 @@
 //!
 //! [proxy]                              # how each network is trained
 //! recipe = "proxy"
-//! transform = "resize({size}, bilinear) | flip(0.5) | normalize(imagenet)"
-//! eval_transform = "resize({size}, bilinear) | normalize(imagenet)"
+//! transform = "squash({size}, bilinear) | flip(0.5) | normalize(imagenet)"
+//! eval_transform = "squash({size}, bilinear) | normalize(imagenet)"
 //! epochs = 4
 //! seeds = [0, 1, 2]
 //!

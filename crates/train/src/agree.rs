@@ -10,16 +10,16 @@ use efficientnet_weights::{HostTensor, Weights};
 
 use crate::{Average, Images, Ranks, TrainError, start};
 
-/// Compares recipe and images: ranks that were started differently would wait for each other for ever, or learn from
+/// Compares what the run is (`identity`) and its images: ranks that were started differently would wait for each other for ever, or learn from
 /// other images than their places say.
 ///
 /// # Errors
 /// [`TrainError::Unlike`] where a rank differs from the first one.
-pub(crate) fn alike(recipe: &Recipe, images: &Images, ranks: &dyn Ranks) -> Result<(), TrainError> {
+pub(crate) fn alike(identity: &str, images: &Images, ranks: &dyn Ranks) -> Result<(), TrainError> {
     if ranks.world() == 1 {
         return Ok(());
     }
-    let mut own = recipe.hash()?.into_bytes();
+    let mut own = identity.as_bytes().to_vec();
     for source in std::iter::once(&images.train).chain(&images.validation) {
         let mut sum = Fnv::default();
         for sample in 0..source.len() {

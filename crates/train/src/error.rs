@@ -1,6 +1,7 @@
 //! Why training cannot begin or go on: one sentence that says what to do.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use efficientnet_arch::ArchError;
 use efficientnet_data::{LoaderError, SourceError, SplitError};
@@ -59,6 +60,18 @@ pub enum TrainError {
         /// The weights'.
         found: String,
     },
+    /// A folder of another run, where the network is not the recipe's.
+    #[error(
+        "{} is the run of another recipe or of another network; go on with its own, or name another folder",
+        .0.display()
+    )]
+    OtherRun(PathBuf),
+    /// A checkpoint of another program.
+    #[error(
+        "the checkpoint's sums and counters are not those of this program ({0}); go on with the one that wrote it, or start \
+         the run anew"
+    )]
+    Extra(String),
     /// Features of a random network.
     #[error("a linear probe is of a trained network; say which weights to begin with")]
     NoWeights,

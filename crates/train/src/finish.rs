@@ -41,7 +41,7 @@ pub(crate) fn write(run: &RunFolder, page: &Page) -> Result<(), TrainError> {
         title: page.title,
         command: &command(page.environment),
         recipe: page.recipe,
-        environment: &environment(page.environment),
+        environment: &page.environment.facts(),
         journal: &journal,
         times: summary(&times),
         evaluation: page.evaluation.map(|evaluation| Shown {
@@ -87,34 +87,6 @@ fn command(environment: &Environment) -> String {
     });
     let words: Vec<&str> = program.as_deref().into_iter().chain(words.map(String::as_str)).collect();
     words.join(" ")
-}
-
-fn environment(environment: &Environment) -> Vec<(String, String)> {
-    let Environment {
-        version,
-        git_commit,
-        rustc,
-        os,
-        architecture,
-        processor,
-        cores,
-        backend,
-        device,
-        ranks,
-        ..
-    } = environment;
-    let known = [
-        ("version", Some(version.clone())),
-        ("commit", git_commit.clone()),
-        ("compiler", rustc.clone()),
-        ("system", Some(format!("{os}, {architecture}"))),
-        ("processor", processor.clone()),
-        ("cores", cores.map(|cores| cores.to_string())),
-        ("backend", Some(backend.clone())),
-        ("device", Some(device.clone())),
-        ("ranks", Some(ranks.to_string())),
-    ];
-    known.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
 }
 
 fn summary(times: &[Time]) -> Times {

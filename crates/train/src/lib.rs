@@ -22,14 +22,8 @@
 //!     ranks: Arc::new(Alone),
 //!     stop: Arc::default(),
 //! };
-//! let job = Job {
-//!     recipe: Recipe::named("demo")?,
-//!     init: None,
-//!     folder: "runs/demo".into(),
-//!     resume: false,
-//!     environment: Environment::of_this_machine("0.1.0"),
-//!     linear_baseline: false,
-//! };
+//! let environment = Environment::of_this_machine("0.1.0");
+//! let job = Job::new(Recipe::named("demo")?, "runs/demo", environment);
 //! let finished = train(job, &place)?;
 //! println!("{:?}", finished.evaluation.and_then(|evaluation| evaluation.tally.top1()));
 //! # Ok(())
@@ -43,6 +37,7 @@ mod evaluate;
 mod finish;
 mod gradients;
 mod images;
+mod job;
 pub mod linear;
 mod loss;
 #[cfg(feature = "mpi")]
@@ -65,10 +60,11 @@ pub use error::TrainError;
 pub use evaluate::{Classifier, Evaluation, evaluate};
 pub use gradients::{clip, flatten, scaled, unflatten};
 pub use images::Images;
+pub use job::{Finished, Job, Leave};
 pub use loss::soft_cross_entropy;
 pub use optimizer::{Optimizer, OptimizerOptions, OptimizerState, Rule};
 pub use probe::probe;
 pub use ranks::{Alone, Ranks};
-pub use run::{AVERAGED, BEST, Finished, Job, LAST, options, train};
+pub use run::{AVERAGED, BEST, LAST, options, train, train_quietly};
 pub use step::{Example, Pass, pass};
 pub use trainer::Place;

@@ -3,6 +3,8 @@
 //! That is what a frozen backbone is worth, in the time of one pass over the images. The network with the new classifier
 //! is kept like any run's.
 
+use std::time::Instant;
+
 use efficientnet_arch::{ArchSpec, TensorKind};
 use efficientnet_data::Loader;
 use efficientnet_model::Network;
@@ -18,7 +20,7 @@ use crate::running::save_weights;
 use crate::{Finished, Images, Job, Place, TrainError, finish, start};
 
 /// Fits a linear classifier to the features of the job's weights, and leaves a run's folder. Images are as for evaluation, without
-/// augmentation; the recipe's optimiser and schedule have no say.
+/// augmentation; the recipe's optimiser and schedule have no say, nor has a job's own network.
 ///
 /// # Errors
 /// [`TrainError`], as [`train`](crate::train); [`TrainError::NoWeights`] where the recipe starts from none.
@@ -27,13 +29,15 @@ pub fn probe(job: Job, place: &Place) -> Result<Finished, TrainError> {
     recipe.model.freeze = Freeze::Backbone;
     recipe.check()?;
     let images = Images::open(&recipe)?;
-    let spec = start::spec(&recipe, images.classes(), init.as_ref())?;
+    let network = start::of_recipe(&recipe)?;
+    let spec = start::spec(&recipe, network, images.classes(), init.as_ref())?;
     let weights = init.ok_or(TrainError::NoWeights)?;
     let run = RunFolder::create(&folder, &recipe.to_toml()?, &recipe.hash()?, &environment)?;
     run.write("classes.txt", format!("{}\n", images.train.classes().join("\n")).as_bytes())?;
     // No update is made, and the files say so.
     drop((run.journal(None)?, run.board(None)?));
 
+    let begin = Instant::now();
     let mut backbone = Backbone { weights };
     let features =
         Classifier::new(backbone.with_identity(place)?, place.compile, &place.device, place.normalize_on)?;
@@ -57,7 +61,13 @@ pub fn probe(job: Job, place: &Place) -> Result<Finished, TrainError> {
             baseline: None,
         },
     )?;
-    Ok(Finished { steps: 0, complete: true, evaluation, linear_top1: None })
+    Ok(Finished {
+        steps: 0,
+        complete: true,
+        evaluation,
+        linear_top1: None,
+        spent: begin.elapsed().as_secs_f64(),
+    })
 }
 
 /// The weights, with whatever classifier is wanted.

@@ -43,16 +43,46 @@ pub(crate) struct Sums {
 }
 
 /// The files of the rank that writes.
-pub(crate) struct Files {
+pub(crate) struct Files<'a> {
     pub journal: Journal,
-    pub board: Board,
-    pub progress: Progress,
+    /// Where TensorBoard is served.
+    pub board: Option<Board>,
+    pub watcher: Watcher<'a>,
+}
+
+/// Who is told how training goes.
+pub(crate) enum Watcher<'a> {
+    /// A person.
+    Person(Box<Progress>),
+    /// A function that takes the share that is done, 0 to 1.
+    Share { tell: &'a mut dyn FnMut(f64), steps: u64 },
+}
+
+impl Watcher<'_> {
+    fn step(&mut self, entry: &Step, images: u64) {
+        match self {
+            Self::Person(progress) => progress.step(entry, images),
+            Self::Share { tell, steps } => tell(entry.step as f64 / (*steps).max(1) as f64),
+        }
+    }
+
+    fn epoch(&mut self, entry: &Epoch) {
+        if let Self::Person(progress) = self {
+            progress.epoch(entry);
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Self::Person(progress) = self {
+            progress.finish();
+        }
+    }
 }
 
 /// Writes down what happens.
-pub(crate) struct Recorder {
+pub(crate) struct Recorder<'a> {
     /// `None` on all ranks but the first.
-    files: Option<Files>,
+    files: Option<Files<'a>>,
     source: Arc<dyn Source>,
     pending: Vec<Pending>,
     read_every: usize,
@@ -69,11 +99,13 @@ struct Clock {
     images: u64,
     waited: Duration,
     measured: Duration,
+    /// Of this process, in training steps and measurements alone.
+    spent: Duration,
 }
 
-impl Recorder {
+impl<'a> Recorder<'a> {
     pub fn new(
-        files: Option<Files>,
+        files: Option<Files<'a>>,
         source: Arc<dyn Source>,
         read_every: usize,
         sums: Sums,
@@ -87,6 +119,7 @@ impl Recorder {
             images: 0,
             waited: Duration::ZERO,
             measured: Duration::ZERO,
+            spent: Duration::ZERO,
         };
         Self { files, source, pending: Vec::new(), read_every: read_every.max(1), sums, clock }
     }
@@ -99,6 +132,17 @@ impl Recorder {
     /// A measurement took so long.
     pub fn measured(&mut self, time: Duration) {
         self.clock.measured += time;
+        self.clock.spent += time;
+    }
+
+    /// An update took so long, waiting for its images included.
+    pub fn trained(&mut self, time: Duration) {
+        self.clock.spent += time;
+    }
+
+    /// Seconds of this process in updates and measurements alone.
+    pub fn spent(&self) -> f64 {
+        self.clock.spent.as_secs_f64()
     }
 
     /// Seconds of the run, those of earlier processes included.
@@ -142,8 +186,8 @@ impl Recorder {
         let entry = Step { step, epoch, rate, loss, top1: hits / images as f32, gradient_norm };
         if let Some(files) = &mut self.files {
             files.journal.step(&entry)?;
-            files.board.step(&entry)?;
-            files.progress.step(&entry, images as u64);
+            files.board.as_mut().map_or(Ok(()), |board| board.step(&entry))?;
+            files.watcher.step(&entry, images as u64);
         }
         Ok(())
     }
@@ -171,7 +215,7 @@ impl Recorder {
         if let Some(files) = &mut self.files {
             files.journal.time(&time)?;
             files.journal.flush()?;
-            files.board.flush()?;
+            files.board.as_mut().map_or(Ok(()), Board::flush)?;
         }
         (clock.tick, clock.images) = (Instant::now(), 0);
         (clock.waited, clock.measured) = (Duration::ZERO, Duration::ZERO);
@@ -196,8 +240,8 @@ impl Recorder {
         let entry = Epoch { epoch, step, train, validation, averaged };
         if let Some(files) = &mut self.files {
             files.journal.epoch(&entry)?;
-            files.board.epoch(&entry)?;
-            files.progress.epoch(&entry);
+            files.board.as_mut().map_or(Ok(()), |board| board.epoch(&entry))?;
+            files.watcher.epoch(&entry);
         }
         Ok(entry)
     }
@@ -207,7 +251,7 @@ impl Recorder {
         self.flush()?;
         match &mut self.files {
             Some(files) => {
-                files.board.flush()?;
+                files.board.as_mut().map_or(Ok(()), Board::flush)?;
                 Ok(files.journal.written()?)
             }
             None => Ok(Written::default()),
@@ -217,7 +261,7 @@ impl Recorder {
     /// The last word.
     pub fn finish(&mut self) {
         if let Some(files) = &mut self.files {
-            files.progress.finish();
+            files.watcher.finish();
         }
     }
 }

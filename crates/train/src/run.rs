@@ -1,25 +1,28 @@
 //! A whole run: opened or taken up, trained, measured, kept.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use efficientnet_arch::ArchSpec;
 use efficientnet_model::Network;
-use efficientnet_runs::checkpoint::Checkpoint;
-use efficientnet_runs::folder::{Checkpoints, Environment, RunFolder};
+use efficientnet_runs::checkpoint::{Checkpoint, State};
+use efficientnet_runs::folder::{Checkpoints, Environment, FolderError, RunFolder};
 use efficientnet_runs::progress::Progress;
 use efficientnet_runs::recipe::{Precision, Recipe};
 use efficientnet_runs::schedule::Schedule;
 use efficientnet_weights::Weights;
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::Evaluation;
-use crate::record::{Files, Recorder, Sums};
+use crate::record::{Files, Recorder, Sums, Watcher};
 use crate::running::Running;
 use crate::snapshot::{Restored, Snapshot};
 use crate::trainer::{At, Trainer};
-use crate::{Average, Images, Optimizer, OptimizerOptions, Place, Rule, TrainError, agree, start, sync_norm};
+use crate::{
+    Average, Finished, Images, Job, Leave, Optimizer, OptimizerOptions, Place, Rule, TrainError, agree,
+    start, sync_norm,
+};
 
 /// File names of the weights that a run leaves.
 pub const LAST: &str = "last.safetensors";
@@ -28,35 +31,6 @@ pub const AVERAGED: &str = "averaged.safetensors";
 /// The weights, or averages, with the highest top-1 on the validation images.
 pub const BEST: &str = "best.safetensors";
 
-/// How a run is begun.
-pub struct Job {
-    /// What it is.
-    pub recipe: Recipe,
-    /// The weights that the recipe's `model.init` names, read by the caller.
-    pub init: Option<Weights>,
-    /// Where it is kept.
-    pub folder: PathBuf,
-    /// Whether a run that is there is gone on with.
-    pub resume: bool,
-    /// What is noted about the machine.
-    pub environment: Environment,
-    /// Whether a linear model is fitted to the bare pixels, for the report to say what the network's accuracy is worth.
-    pub linear_baseline: bool,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Finished {
-    /// Updates in all.
-    pub steps: u64,
-    /// False where somebody asked to stop.
-    pub complete: bool,
-    /// The last measurement, of the averages where there are any; `None` without validation images.
-    pub evaluation: Option<Evaluation>,
-    /// Top-1 of a linear model of the bare pixels on the same images, 0 to 1, where it was asked for.
-    pub linear_top1: Option<f64>,
-}
-
 /// What a checkpoint keeps beside tensors and place.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Extra {
@@ -64,53 +38,94 @@ pub(crate) struct Extra {
     pub optimizer: BTreeMap<String, f64>,
 }
 
-/// Trains.
+impl Extra {
+    pub fn to_value(&self) -> Result<serde_json::Value, TrainError> {
+        serde_json::to_value(self).map_err(|error| TrainError::Extra(error.to_string()))
+    }
+
+    fn of(state: &State) -> Result<Self, TrainError> {
+        Self::deserialize(&state.extra).map_err(|error| TrainError::Extra(error.to_string()))
+    }
+}
+
+/// Trains, and shows how it goes on standard error.
 ///
 /// # Errors
 /// [`TrainError`], in one sentence, before the first step where the recipe, the images, the weights and the folder do not fit
 /// each other.
 pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
-    let Job { recipe, init, folder, resume, environment, linear_baseline } = job;
-    recipe.check()?;
+    work(job, place, None)
+}
+
+/// As [`train`], but silent: `progress` is told the share that is done, 0 to 1, after every few updates.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_quietly(job: Job, place: &Place, progress: &mut dyn FnMut(f64)) -> Result<Finished, TrainError> {
+    work(job, place, Some(progress))
+}
+
+fn work(job: Job, place: &Place, progress: Option<&mut dyn FnMut(f64)>) -> Result<Finished, TrainError> {
+    job.recipe.check()?;
+    let identity = job.identity()?;
+    let Job { recipe, network, images, init, folder, resume, environment, leave, linear_baseline } = job;
     match recipe.training.precision {
         Precision::F32 => {}
         Precision::Bf16 => return Err(TrainError::Precision("bf16")),
         Precision::F16 => return Err(TrainError::Precision("f16")),
     }
-    let images = Images::open(&recipe)?;
-    let spec = start::spec(&recipe, images.classes(), init.as_ref())?;
+    let images = match images {
+        Some(images) => images,
+        None => Images::open(&recipe)?,
+    };
+    let is_its_own = network.is_some();
+    let network = match network {
+        Some(network) => network,
+        None => start::of_recipe(&recipe)?,
+    };
+    let spec = start::spec(&recipe, network, images.classes(), init.as_ref())?;
     let loader = images.training(&recipe, &*place.ranks)?;
     let measuring = images.measuring(&recipe, &*place.ranks)?;
-    agree::alike(&recipe, &images, &*place.ranks)?;
+    agree::alike(&identity, &images, &*place.ranks)?;
 
     let run = match place.ranks.leads() {
-        true => Some(open(&folder, resume, &recipe, &environment)?),
+        true => {
+            let opened = open(&folder, resume, &recipe, &identity, &environment);
+            Some(opened.map_err(|error| of_network(error, is_its_own))?)
+        }
         false => None,
     };
     let found = checkpoint(run.as_ref(), &folder, resume, place)?;
-    let from = found.as_ref().map(|checkpoint| checkpoint.state.clone());
+    let (state, extra) = match &found {
+        Some(checkpoint) => (checkpoint.state.clone(), Extra::of(&checkpoint.state)?),
+        None => (State::default(), Extra::default()),
+    };
+    let from = found.as_ref().map(|_| &state);
 
     let device = place.device.clone().autodiff();
     let device =
         if recipe.training.gradient_checkpointing { device.gradient_checkpointing() } else { device };
     let _synchronised = sync_norm::begin(&recipe, &place.ranks, &device)?;
-    let (network, optimizer, average) = begin(&recipe, &spec, init, found, &device, place)?;
+    let memory = found.map(|checkpoint| Snapshot { tensors: checkpoint.tensors, scalars: extra.optimizer });
+    let (network, optimizer, average) = begin(&recipe, &spec, init, memory, &device, place)?;
 
     let steps_per_epoch = (loader.batches() / recipe.training.accumulate) as u64;
     let schedule = Schedule::new(&recipe, steps_per_epoch);
+    let steps = schedule.total_steps();
     let files = match &run {
         Some(run) => {
             run.write("classes.txt", format!("{}\n", images.train.classes().join("\n")).as_bytes())?;
             Some(Files {
-                journal: run.journal(from.as_ref())?,
-                board: run.board(from.as_ref())?,
-                progress: Progress::new(schedule.total_steps(), recipe.training.epochs),
+                journal: run.journal(from)?,
+                board: if leave == Leave::Everything { Some(run.board(from)?) } else { None },
+                watcher: match progress {
+                    Some(tell) => Watcher::Share { tell, steps },
+                    None => Watcher::Person(Box::new(Progress::new(steps, recipe.training.epochs))),
+                },
             })
         }
         None => None,
     };
-    let state = from.unwrap_or_default();
-    let extra: Extra = serde_json::from_value(state.extra.clone()).unwrap_or_default();
     let recorder = Recorder::new(files, images.train.clone(), place.read_every, extra.sums, state.seconds);
     let trainer = Trainer {
         recipe: &recipe,
@@ -121,26 +136,33 @@ pub fn train(job: Job, place: &Place) -> Result<Finished, TrainError> {
         device,
         loader,
         measuring,
-        network: Some(network),
         optimizer,
         average,
         at: At { step: state.step, position: state.position },
         recorder,
     };
-    Running { trainer, run, score: state.score, best: state.best, environment, linear_baseline }
-        .into_finished()
+    let State { score, best, .. } = state;
+    Running { trainer, run, score, best, environment, linear_baseline, leave }.into_finished(network)
+}
+
+/// The sentence about a folder of another recipe, where the network does not come from the recipe.
+fn of_network(error: TrainError, is_its_own: bool) -> TrainError {
+    match error {
+        TrainError::Folder(FolderError::OtherRecipe(folder)) if is_its_own => TrainError::OtherRun(folder),
+        other => other,
+    }
 }
 
 fn open(
     folder: &Path,
     resume: bool,
     recipe: &Recipe,
+    identity: &str,
     environment: &Environment,
 ) -> Result<RunFolder, TrainError> {
-    let hash = recipe.hash()?;
     Ok(match resume {
-        true => RunFolder::resume(folder, &hash)?,
-        false => RunFolder::create(folder, &recipe.to_toml()?, &hash, environment)?,
+        true => RunFolder::resume(folder, identity)?,
+        false => RunFolder::create(folder, &recipe.to_toml()?, identity, environment)?,
     })
 }
 
@@ -169,7 +191,7 @@ fn checkpoint(
         (None, 0.0) => Ok(None),
         (None, step) => {
             let path = Checkpoints::new(folder).path(step as u64 - 1);
-            let read = Checkpoint::read(&path).map_err(efficientnet_runs::folder::FolderError::from)?;
+            let read = Checkpoint::read(&path).map_err(FolderError::from)?;
             Ok(Some(read))
         }
     }
@@ -178,22 +200,20 @@ fn checkpoint(
 /// Network, optimiser and average, new or from a checkpoint.
 fn begin(
     recipe: &Recipe,
-    spec: &efficientnet_arch::ArchSpec,
+    spec: &ArchSpec,
     init: Option<Weights>,
-    found: Option<Checkpoint>,
+    memory: Option<Snapshot>,
     device: &Device,
     place: &Place,
 ) -> Result<(Network, Optimizer, Option<Average>), TrainError> {
     let options = options(recipe);
-    let Some(checkpoint) = found else {
+    let Some(snapshot) = memory else {
         let network = start::network(recipe, spec, init, device)?;
         let network = agree::weights(network, recipe, device, &*place.ranks)?;
         let optimizer = Optimizer::new(&options, &network);
         let average = recipe.average.map(|_| Average::new(&network));
         return Ok((network, optimizer, average));
     };
-    let extra: Extra = serde_json::from_value(checkpoint.state.extra).unwrap_or_default();
-    let snapshot = Snapshot { tensors: checkpoint.tensors, scalars: extra.optimizer };
     let Restored { network, average, optimizer: memory } = snapshot.restore(spec, device)?;
     let network = start::freeze(network.materialize(), recipe);
     let mut optimizer = Optimizer::new(&options, &network);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use burn::module::Module;
 use efficientnet_data::{Loader, LoaderOptions, Shard};
+use efficientnet_model::Network;
 use efficientnet_runs::checkpoint::{Best, Checkpoint, State};
 use efficientnet_runs::folder::{Environment, RunFolder};
 use efficientnet_runs::recipe::Recipe;
@@ -18,7 +18,7 @@ use crate::linear::{self, Vectors};
 use crate::run::{AVERAGED, BEST, Extra, LAST};
 use crate::snapshot::Snapshot;
 use crate::trainer::{Measured, Stretch, Trainer};
-use crate::{Finished, Images, TrainError, finish};
+use crate::{Finished, Images, Leave, TrainError, finish};
 
 /// A trainer with what it leaves behind.
 pub(crate) struct Running<'a> {
@@ -29,48 +29,48 @@ pub(crate) struct Running<'a> {
     pub best: Vec<Best>,
     pub environment: Environment,
     pub linear_baseline: bool,
+    pub leave: Leave,
 }
 
 impl Running<'_> {
-    pub fn into_finished(mut self) -> Result<Finished, TrainError> {
+    pub fn into_finished(mut self, mut network: Network) -> Result<Finished, TrainError> {
         let recipe = self.trainer.recipe;
         let mut last = None;
         while self.trainer.at.position.epoch < recipe.training.epochs {
             let Self { trainer, run, score, best, .. } = &mut self;
-            let stretch = trainer.stretch(|trainer| keep(trainer, run.as_ref(), *score, best))?;
+            let save = |trainer: &mut _, network: &_| keep(trainer, network, run.as_ref(), *score, best);
+            let stretch;
+            (network, stretch) = trainer.stretch(network, save)?;
             if stretch == Stretch::Stopped {
-                return self.stopped();
+                return Ok(self.stopped());
             }
-            self.trainer.agree()?;
+            self.trainer.agree(&network)?;
             let epoch = self.trainer.at.position.epoch;
             let ends = epoch + 1 == recipe.training.epochs;
             let due = |every: u64| ends || (epoch + 1).is_multiple_of(every.max(1));
             let mut measured = None;
             if due(recipe.evaluate.every_epochs) && self.trainer.measuring.is_some() {
-                let begin = Instant::now();
-                measured = self.trainer.measure()?;
-                self.trainer.recorder.measured(begin.elapsed());
+                measured = self.trainer.measure(&network)?;
                 if measured.is_none() {
                     // Asked to stop in the middle of it: the epoch is measured when the run is taken up.
-                    let Self { trainer, run, score, best, .. } = &mut self;
-                    keep(trainer, run.as_ref(), *score, best)?;
-                    return self.stopped();
+                    self.keep(&network)?;
+                    return Ok(self.stopped());
                 }
             }
             self.trainer.end_epoch(measured.as_ref())?;
-            self.judge(measured.as_ref())?;
-            if due(recipe.keep.every_epochs) {
-                let Self { trainer, run, score, best, .. } = &mut self;
-                keep(trainer, run.as_ref(), *score, best)?;
+            self.judge(&network, measured.as_ref())?;
+            // Whoever wants the figures alone has them now.
+            if due(recipe.keep.every_epochs) && !(ends && self.leave == Leave::Nothing) {
+                self.keep(&network)?;
             }
             last = measured;
         }
         self.trainer.recorder.finish();
-        self.export()?;
+        self.export(&network)?;
         let evaluation = match last {
             Some(measured) => Some(measured.into_counts()),
             // A finished run that was taken up again, for its report.
-            None => self.trainer.measure()?.map(Measured::into_counts),
+            None => self.trainer.measure(&network)?.map(Measured::into_counts),
         };
         // For the report, which only the first rank writes.
         let linear_top1 = match self.linear_baseline && self.run.is_some() {
@@ -78,16 +78,22 @@ impl Running<'_> {
             false => None,
         };
         self.write_report(evaluation.as_ref(), linear_top1)?;
-        Ok(Finished { steps: self.trainer.at.step, complete: true, evaluation, linear_top1 })
+        let (steps, spent) = (self.trainer.at.step, self.trainer.recorder.spent());
+        Ok(Finished { steps, complete: true, evaluation, linear_top1, spent })
     }
 
-    fn stopped(mut self) -> Result<Finished, TrainError> {
+    fn stopped(mut self) -> Finished {
         self.trainer.recorder.finish();
-        Ok(Finished { steps: self.trainer.at.step, complete: false, evaluation: None, linear_top1: None })
+        let (steps, spent) = (self.trainer.at.step, self.trainer.recorder.spent());
+        Finished { steps, complete: false, evaluation: None, linear_top1: None, spent }
+    }
+
+    fn keep(&mut self, network: &Network) -> Result<(), TrainError> {
+        keep(&mut self.trainer, network, self.run.as_ref(), self.score, &self.best)
     }
 
     /// Keeps the weights where they are the best so far.
-    fn judge(&mut self, measured: Option<&Measured>) -> Result<(), TrainError> {
+    fn judge(&mut self, network: &Network, measured: Option<&Measured>) -> Result<(), TrainError> {
         self.score = measured.and_then(|measured| measured.counts().tally.top1());
         let Some(score) = self.score else { return Ok(()) };
         let is_best = self.best.first().is_none_or(|best| score > best.score);
@@ -95,15 +101,14 @@ impl Running<'_> {
         self.best.insert(at, Best { step: self.trainer.at.step, score });
         self.best.truncate(self.trainer.recipe.keep.best.max(1));
         match is_best {
-            true => self.save_weights(BEST, self.trainer.average.is_some()),
+            true => self.save_weights(network, BEST, self.trainer.average.is_some()),
             false => Ok(()),
         }
     }
 
     fn write_report(&self, evaluation: Option<&Evaluation>, linear: Option<f64>) -> Result<(), TrainError> {
-        let (Some(run), Trainer { recipe, images, average, .. }) = (&self.run, &self.trainer) else {
-            return Ok(());
-        };
+        let Trainer { recipe, images, average, .. } = &self.trainer;
+        let Some(run) = self.written() else { return Ok(()) };
         let weights = if average.is_some() { "averaged weights" } else { "last weights" };
         finish::write(
             run,
@@ -120,18 +125,22 @@ impl Running<'_> {
         )
     }
 
-    fn export(&self) -> Result<(), TrainError> {
-        self.save_weights(LAST, false)?;
+    fn export(&self, network: &Network) -> Result<(), TrainError> {
+        self.save_weights(network, LAST, false)?;
         if self.trainer.average.is_some() {
-            self.save_weights(AVERAGED, true)?;
+            self.save_weights(network, AVERAGED, true)?;
         }
         Ok(())
     }
 
+    /// The folder that weights and the report are written to, where they are.
+    fn written(&self) -> Option<&RunFolder> {
+        self.run.as_ref().filter(|_| self.leave == Leave::Everything)
+    }
+
     /// Weights for `predict` and `eval`, with the preprocessing that they were measured with.
-    fn save_weights(&self, name: &str, averaged: bool) -> Result<(), TrainError> {
-        let Some(run) = &self.run else { return Ok(()) };
-        let network = self.trainer.network();
+    fn save_weights(&self, network: &Network, name: &str, averaged: bool) -> Result<(), TrainError> {
+        let Some(run) = self.written() else { return Ok(()) };
         let weights = match &self.trainer.average {
             Some(average) if averaged => average.network(network).to_weights()?,
             _ => network.valid().to_weights()?,
@@ -175,15 +184,16 @@ fn whole(loader: &Loader) -> Result<Loader, TrainError> {
 /// Writes a checkpoint, and removes those that are not to be kept.
 fn keep(
     trainer: &mut Trainer,
+    network: &Network,
     run: Option<&RunFolder>,
     score: Option<f64>,
     best: &[Best],
 ) -> Result<(), TrainError> {
     let written = trainer.recorder.written()?;
-    trainer.agree()?;
+    trainer.agree(network)?;
     let Some(run) = run else { return Ok(()) };
     let Snapshot { tensors, scalars } =
-        Snapshot::take(trainer.network(), &trainer.optimizer, trainer.average.as_ref())?;
+        Snapshot::take(network, &trainer.optimizer, trainer.average.as_ref())?;
     let extra = Extra { sums: trainer.recorder.sums, optimizer: scalars };
     let is_end = trainer.at.position.places == 0;
     let state = State {
@@ -194,7 +204,7 @@ fn keep(
         best: best.to_vec(),
         written,
         seconds: trainer.recorder.seconds(),
-        extra: serde_json::to_value(extra).unwrap_or_default(),
+        extra: extra.to_value()?,
     };
     run.save(&Checkpoint { state, tensors })?;
     let keep = trainer.recipe.keep;

@@ -9,14 +9,27 @@ use efficientnet_weights::Weights;
 
 use crate::TrainError;
 
-/// What the recipe's network is, for a number of classes. Weights that it starts from say their border rule and, unless the
-/// recipe does, the constants of their normalisation.
+/// The network that the recipe's `[model]` describes, at the resolution that it is measured at.
 ///
 /// # Errors
-/// [`TrainError::Arch`] where there is no such network, [`TrainError::OtherNetwork`] where the weights are for another one.
-pub fn spec(recipe: &Recipe, classes: usize, init: Option<&Weights>) -> Result<ArchSpec, TrainError> {
+/// [`TrainError::Arch`] where there is no such network.
+pub fn of_recipe(recipe: &Recipe) -> Result<ArchSpec, TrainError> {
     let [size, _] = recipe.data.eval_transform.output_size();
-    let mut spec = recipe.model.spec(size)?.with_classes(classes);
+    Ok(recipe.model.spec(size)?)
+}
+
+/// The network for a number of classes. Weights that it starts from say their border rule and, unless the recipe does, the
+/// constants of their normalisation.
+///
+/// # Errors
+/// [`TrainError::Arch`] where it cannot be built, [`TrainError::OtherNetwork`] where the weights are for another one.
+pub fn spec(
+    recipe: &Recipe,
+    network: ArchSpec,
+    classes: usize,
+    init: Option<&Weights>,
+) -> Result<ArchSpec, TrainError> {
+    let mut spec = network.with_classes(classes);
     if let Some(weights) = init {
         let trained = weights.spec();
         if trained.stages.len() != spec.stages.len()

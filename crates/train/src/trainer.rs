@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use efficientnet_arch::ArchSpec;
-use efficientnet_data::{Batch, Epoch as Batches, Loader, NormalizeOn, Position};
+use efficientnet_data::{Batch, Epoch as Batches, Loader, NormalizeOn, Position, Purpose, Random};
 use efficientnet_model::Network;
 use efficientnet_runs::journal::{self, Scores};
 use efficientnet_runs::recipe::Recipe;
@@ -40,7 +41,7 @@ pub struct Place {
     pub stop: Arc<AtomicBool>,
 }
 
-/// A run in progress.
+/// A run in progress. The network goes from hand to hand: an update takes it and gives another one back.
 pub(crate) struct Trainer<'a> {
     pub recipe: &'a Recipe,
     pub spec: ArchSpec,
@@ -51,12 +52,10 @@ pub(crate) struct Trainer<'a> {
     pub device: Device,
     pub loader: Loader,
     pub measuring: Option<Loader>,
-    /// Taken out while it is updated.
-    pub network: Option<Network>,
     pub optimizer: Optimizer,
     pub average: Option<Average>,
     pub at: At,
-    pub recorder: Recorder,
+    pub recorder: Recorder<'a>,
 }
 
 /// Where a run stands.
@@ -100,19 +99,15 @@ impl Measured {
 }
 
 impl Trainer<'_> {
-    pub fn network(&self) -> &Network {
-        #[allow(clippy::expect_used)]
-        self.network.as_ref().expect("the network is only away during an update")
-    }
-
     /// Trains to the end of the epoch. `save` is called where a checkpoint is due.
     pub fn stretch(
         &mut self,
-        mut save: impl FnMut(&mut Self) -> Result<(), TrainError>,
-    ) -> Result<Stretch, TrainError> {
+        mut network: Network,
+        mut save: impl FnMut(&mut Self, &Network) -> Result<(), TrainError>,
+    ) -> Result<(Network, Stretch), TrainError> {
         let epoch = self.at.position.epoch;
         let settings = self.recipe.in_epoch(epoch)?;
-        if let (Some(dropout), Some(network)) = (settings.dropout, &mut self.network) {
+        if let Some(dropout) = settings.dropout {
             network.set_dropout(dropout);
         }
         let accumulate = self.recipe.training.accumulate;
@@ -124,21 +119,26 @@ impl Trainer<'_> {
                 break;
             }
             self.recorder.waited(begin.elapsed());
-            let stop = self.update(update)?;
+            let stop;
+            (network, stop) = self.update(network, update)?;
+            self.recorder.trained(begin.elapsed());
             let due = self.recipe.keep.every_steps.is_some_and(|every| self.at.step.is_multiple_of(every));
             if due || stop {
-                save(self)?;
+                save(self, &network)?;
             }
             if stop {
-                return Ok(Stretch::Stopped);
+                return Ok((network, Stretch::Stopped));
             }
         }
+        // What waits on a device is computed now.
+        let begin = Instant::now();
         self.recorder.flush()?;
-        Ok(Stretch::Epoch)
+        self.recorder.trained(begin.elapsed());
+        Ok((network, Stretch::Epoch))
     }
 
     /// One update from its batches. True where this was the last one, because somebody asked to stop.
-    fn update(&mut self, batches: Vec<Batch>) -> Result<bool, TrainError> {
+    fn update(&mut self, network: Network, batches: Vec<Batch>) -> Result<(Network, bool), TrainError> {
         let (step, rate) = (self.at.step, self.schedule.rate(self.at.step));
         let ranks = Arc::clone(&self.place.ranks);
         let parts = batches.len() * ranks.world();
@@ -148,8 +148,6 @@ impl Trainer<'_> {
         let read = batches.iter().map(Batch::valid_count).sum();
         let next = batches.last().map_or(self.at.position, Batch::next_position);
 
-        #[allow(clippy::expect_used)]
-        let network = self.network.take().expect("the network is only away during an update");
         let mut sum = GradientsAccumulator::new();
         let (mut loss, mut hits): (Option<Tensor<1>>, Option<Tensor<1>>) = (None, None);
         let several = batches.len() > 1;
@@ -186,25 +184,18 @@ impl Trainer<'_> {
         if let (Some(average), Some(decay)) = (&mut self.average, self.schedule.average_decay(step + 1)) {
             average.update(&network, decay);
         }
-        self.network = Some(network);
         self.at = At { step: step + 1, position: next };
         let epoch = self.epoch_of(step);
         self.recorder.add(Pending { step: step + 1, epoch, rate, loss, hits, norm, images, samples })?;
-        Ok(stop)
+        Ok((network, stop))
     }
 
     /// Dropout and stochastic depth of a step follow from its number.
     fn seed(&self, step: u64, part: usize) {
         let place = step * self.recipe.training.accumulate as u64 + part as u64;
-        let mut seed = self.recipe.seed ^ 0x9e37_79b9_7f4a_7c15;
-        for word in [place, self.place.ranks.rank() as u64] {
-            // splitmix64's output function.
-            seed = (seed ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
-            seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            seed ^= seed >> 31;
-        }
-        self.place.device.seed(seed);
+        let rank = self.place.ranks.rank() as u64;
+        let mut random = Random::new(self.recipe.seed, place, rank, Purpose::Dropout);
+        self.place.device.seed(random.bits());
     }
 
     fn example(&self, batch: &Batch) -> Example {
@@ -223,7 +214,14 @@ impl Trainer<'_> {
     }
 
     /// Measures the weights, and their average. `None` where there is nothing to measure on, or somebody asked to stop.
-    pub fn measure(&self) -> Result<Option<Measured>, TrainError> {
+    pub fn measure(&mut self, network: &Network) -> Result<Option<Measured>, TrainError> {
+        let begin = Instant::now();
+        let measured = self.measurement(network);
+        self.recorder.measured(begin.elapsed());
+        measured
+    }
+
+    fn measurement(&self, network: &Network) -> Result<Option<Measured>, TrainError> {
         let Some(loader) = &self.measuring else { return Ok(None) };
         let one = |network: Network| -> Result<Option<Evaluation>, TrainError> {
             let Place { device, normalize_on, compile, ranks, stop, .. } = self.place;
@@ -231,11 +229,11 @@ impl Trainer<'_> {
             let evaluation = evaluate(&classifier, loader, &**ranks, stop)?;
             Ok(evaluation.complete.then_some(evaluation))
         };
-        self.network().settle();
-        let Some(plain) = one(burn::module::Module::valid(self.network()))? else { return Ok(None) };
+        network.settle();
+        let Some(plain) = one(network.valid())? else { return Ok(None) };
         let averaged = match &self.average {
             None => None,
-            Some(average) => match one(average.network(self.network()))? {
+            Some(average) => match one(average.network(network))? {
                 None => return Ok(None),
                 averaged => averaged,
             },
@@ -245,13 +243,11 @@ impl Trainer<'_> {
 
     /// Gives all ranks the mean of their running statistics, so that they measure and keep the same network. Nothing in
     /// training reads them, and they are linear in what was seen: when it is done changes nothing.
-    pub fn agree(&mut self) -> Result<(), TrainError> {
+    pub fn agree(&mut self, network: &Network) -> Result<(), TrainError> {
         let ranks = &*self.place.ranks;
         if ranks.world() == 1 || self.recipe.training.sync_norm || self.recipe.model.freeze_norm {
             return Ok(());
         }
-        #[allow(clippy::expect_used)]
-        let network = self.network.as_ref().expect("the network is only away during an update");
         agree::statistics(network, self.average.as_mut(), ranks)
     }
 

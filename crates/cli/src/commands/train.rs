@@ -5,20 +5,14 @@ mod finetune;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use efficientnet_backend::DeviceName;
-use efficientnet_data::NormalizeOn;
-use efficientnet_runs::folder::Environment;
 use efficientnet_runs::recipe::{Model, NAMED, Recipe};
 use efficientnet_runs::scores::Measures;
-use efficientnet_train::{Alone, Finished, Job, Place, Ranks, probe, train};
+use efficientnet_train::{Alone, Finished, Job, Ranks, probe, train};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
 use crate::error::CliError;
-use crate::{Outcome, interrupt, loading, output};
-
-/// Losses that wait on a device with memory of its own before they are read.
-const READ_EVERY: usize = 16;
+use crate::{Outcome, interrupt, loading, output, place};
 
 #[derive(Serialize)]
 struct Report {
@@ -47,36 +41,17 @@ fn work(args: &TrainArgs, ranks: Arc<dyn Ranks>) -> Outcome {
         None => Path::new("runs").join(&recipe.name),
     };
     interrupt::listen();
-    let name: DeviceName = args.device.parse()?;
-    let device = efficientnet_backend::open(name, &args.device)?;
-    let on_host = name.computes_in_host_memory();
-    let place = Place {
-        device,
-        normalize_on: if on_host { NormalizeOn::Host } else { NormalizeOn::Device },
-        // The compiled network is the fastest on a CPU, whichever backend trains there.
-        compile: on_host,
-        read_every: if on_host { 1 } else { READ_EVERY },
-        ranks,
-        stop: interrupt::flag(),
-    };
+    let (place, environment) = place::open(&args.device, ranks)?;
     let init = match &recipe.model.init {
         Some(source) => Some(loading::weights(source, None, published(&recipe.model))?.weights),
         None => None,
     };
-    let environment = Environment {
-        backend: name.backend.to_string(),
-        device: args.device.clone(),
-        ranks: place.ranks.world(),
-        ..Environment::of_this_machine(env!("CARGO_PKG_VERSION"))
-    };
     let leads = place.ranks.leads();
     let job = Job {
-        recipe,
         init,
-        folder: folder.clone(),
         resume: args.resume,
-        environment,
         linear_baseline: args.linear_baseline,
+        ..Job::new(recipe, folder.clone(), environment)
     };
     let finished = if args.probe { probe(job, &place)? } else { train(job, &place)? };
     if leads {

@@ -46,6 +46,22 @@ impl Environment {
             ..Self::default()
         }
     }
+
+    /// What is known of it, with names for people; the command line is not among it.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let facts = [
+            ("version", Some(self.version.clone())),
+            ("commit", self.git_commit.clone()),
+            ("compiler", self.rustc.clone()),
+            ("system", Some(format!("{}, {}", self.os, self.architecture))),
+            ("processor", self.processor.clone()),
+            ("cores", self.cores.map(|cores| cores.to_string())),
+            ("backend", Some(self.backend.clone())),
+            ("device", Some(self.device.clone())),
+            ("ranks", Some(self.ranks.to_string())),
+        ];
+        facts.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
+    }
 }
 
 /// The first processor's name in Linux's list.

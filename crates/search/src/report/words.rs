@@ -94,13 +94,13 @@ fn told_apart(noise: &Noise) -> Option<String> {
     let chance = noise.chance?;
     Some(if chance < F_LEVEL {
         format!(
-            "The networks trained for {} differ by more than their seeds do (analysis of variance: {} by chance).",
+            "Taken one by one, the networks trained for {} differ by more than their seeds do (analysis of variance: {} by chance).",
             counted(noise.epochs, "epoch", "epochs"),
             probability(chance)
         )
     } else {
         format!(
-            "The networks trained for {} cannot be told apart: they differ no more than their seeds do (analysis of variance: {} \
+            "Taken one by one, the networks trained for {} cannot be told apart: they differ no more than their seeds do (analysis of variance: {} \
              by chance).",
             counted(noise.epochs, "epoch", "epochs"),
             probability(chance)
