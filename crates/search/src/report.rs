@@ -7,6 +7,7 @@
 mod accuracy;
 mod evolution;
 mod figure;
+mod folder;
 mod landscape;
 mod lines;
 mod page;
@@ -22,6 +23,7 @@ use efficientnet_data::write_atomically;
 
 use crate::analysis::{Analysis, Material};
 use figure::Figure;
+pub use folder::{ReportError, write, write_with};
 
 /// What a report is made from.
 #[derive(Debug, Clone, Copy)]

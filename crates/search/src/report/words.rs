@@ -139,8 +139,8 @@ pub fn method(source: &Source<'_>, analysis: &Analysis) -> Vec<String> {
     let plan = source.material.plan;
     let networks: std::collections::BTreeSet<_> =
         analysis.trained.iter().map(|network| network.network).collect();
-    let data = source.environment.iter().find(|(name, _)| name == "data");
-    let on = data.map_or_else(String::new, |(_, data)| format!(" on {data}"));
+    let recipe = plan.recipe_for(plan.base().resolution());
+    let on = recipe.map_or_else(|_| String::new(), |recipe| format!(" on {}", recipe.data.train));
     let mut text = vec![format!(
         "{} trained{on}, scaled from {}, with the recipe {}, up to {}, from {} each.",
         counted(networks.len() as u64, "network was", "networks were"),
