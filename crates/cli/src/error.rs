@@ -10,6 +10,7 @@ use efficientnet_data::{DownloadError, FetchError, SplitError};
 use efficientnet_model::ModelError;
 use efficientnet_search::StudyError;
 use efficientnet_search::latency::LatencyError;
+use efficientnet_search::report::ReportError;
 use efficientnet_train::TrainError;
 use efficientnet_weights::WeightsError;
 
@@ -155,6 +156,17 @@ impl From<LatencyError> for CliError {
             LatencyError::Clock(_) | LatencyError::NoTime { .. } => Self::Failure(error.to_string()),
             LatencyError::File { action, .. } if action != "read" => Self::Failure(error.to_string()),
             other => Self::Usage(other.to_string()),
+        }
+    }
+}
+
+impl From<ReportError> for CliError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Study(error) => error.into(),
+            ReportError::Plan(error) => error.into(),
+            ReportError::Evolve(error) => error.into(),
+            ReportError::Write { .. } => Self::Failure(error.to_string()),
         }
     }
 }

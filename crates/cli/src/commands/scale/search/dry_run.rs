@@ -8,6 +8,7 @@ use efficientnet_search::{Candidate, NetworkKey, Plan, Round};
 use serde::Serialize;
 
 use super::estimate::Pace;
+use super::outcome::trials;
 use crate::output::{self, scaled};
 use crate::{Outcome, commands::scale::short};
 
@@ -66,12 +67,6 @@ fn report<'a>(
         let entry = of_network.entry(trial.id.network).or_default();
         *entry = (entry.0 + 1, entry.1 + trial.id.epochs);
     }
-    // Networks of a first round that is drawn, or bred, are in it alone.
-    let mut networks = candidates.to_vec();
-    networks.extend(round.trials.iter().map(|trial| Arc::clone(&trial.candidate)));
-    let mut known = std::collections::BTreeSet::new();
-    networks.retain(|candidate| known.insert(NetworkKey::of(&candidate.spec)));
-
     let epochs: u64 = round.trials.iter().map(|trial| trial.id.epochs).sum();
     let total = |of: &dyn Fn(f64) -> f64| {
         let first: f64 = round
@@ -83,7 +78,7 @@ fn report<'a>(
     };
     Report {
         plan: &plan.name,
-        networks: networks.iter().map(|candidate| row(candidate, &of_network)).collect(),
+        networks: candidates.iter().map(|candidate| row(candidate, &of_network)).collect(),
         trials: round.trials.len(),
         later_trials: round.later,
         macs_epochs: total(&|macs| macs),
@@ -125,7 +120,7 @@ impl Report<'_> {
             String::new(),
             table,
             String::new(),
-            format!("{} trials{later}", self.trials),
+            format!("{}{later}", trials(self.trials)),
             format!("{} of one image x epochs", scaled(self.macs_epochs as u64, 1e9, "GMACs")),
         ];
         if let (Some(images), Some(seconds)) = (self.images, self.estimated_seconds) {

@@ -7,11 +7,15 @@ mod page;
 mod plan;
 mod trainer;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use efficientnet_arch::{ArchSpec, Totals};
-use efficientnet_search::{CostKind, Ended, Lineup, Plan, Progress, Results, Strategy, Study, count_cost};
+use efficientnet_search::{
+    Candidate, CostKind, CostOf, Ended, Evolution, Lineup, NetworkKey, Plan, Progress, Results, Strategy,
+    Study, count_cost,
+};
 use efficientnet_train::Alone;
 
 use crate::args::search::{ReportArgs, SearchArgs};
@@ -44,11 +48,10 @@ pub fn run(args: &SearchArgs) -> Outcome {
         ended: None,
     };
     trainer.sweep(study.results());
-    let ended = study.run(&*strategy, &mut trainer, &stop, &mut Progress::new());
+    let ended = study.run(&*strategy, &mut trainer, &stop, &mut Progress::new())?;
+    drop(study);
     // The last trial's line is written now; one that did not end stays, to be gone on with.
     trainer.clear();
-    let ended = ended?;
-    drop(study);
     if ended == Ended::Complete {
         trainer.leave();
         page::write(&folder)?;
@@ -88,9 +91,15 @@ fn strategy<'a>(plan: &Plan, lineup: &Lineup, cost: CostOf<'a>) -> Result<Box<dy
 
 fn dry_run(args: &SearchArgs, plan: &Plan, lineup: &Lineup, strategy: &dyn Strategy) -> Outcome {
     let round = strategy.round(&Results::new()).map_err(CliError::Usage)?.unwrap_or_default();
+    // The networks of an evolution are not in its lineup.
+    let drawn = round.trials.iter().map(|trial| &trial.candidate);
+    let mut known = HashSet::new();
+    let all = lineup.candidates.iter().chain(drawn);
+    let candidates: Vec<Arc<Candidate>> =
+        all.filter(|candidate| known.insert(NetworkKey::of(&candidate.spec))).map(Arc::clone).collect();
     let (place, environment) = place::open(&args.device, Arc::new(Alone))?;
     let timed = match trainer::images(plan, args.cache << 20) {
-        Ok(images) => estimate::pace(plan, &lineup.candidates, &images, (&place, &environment))?
+        Ok(images) => estimate::pace(plan, &candidates, &images, (&place, &environment))?
             .map(|pace| (images.train.len(), pace)),
         // Networks can be counted without the images.
         Err(CliError::Usage(reason)) => {
@@ -99,5 +108,5 @@ fn dry_run(args: &SearchArgs, plan: &Plan, lineup: &Lineup, strategy: &dyn Strat
         }
         Err(other) => return Err(other),
     };
-    dry_run::print(plan, &lineup.candidates, &round, timed, args.json)
+    dry_run::print(plan, &candidates, &round, timed, args.json)
 }

@@ -87,6 +87,11 @@ fn network(rows: &[&Row]) -> Option<Network> {
     })
 }
 
+/// So many trials, in words.
+pub fn trials(count: usize) -> String {
+    format!("{count} trial{}", if count == 1 { "" } else { "s" })
+}
+
 impl Report<'_> {
     fn text(&self, ended: Ended) -> String {
         let header = ["network", "macs", "params", "cost", "epochs", "seeds", "top-1 %", "from", "to"];
@@ -97,7 +102,7 @@ impl Report<'_> {
         }
         let failed =
             if self.failed > 0 { format!(", of which {} failed", self.failed) } else { String::new() };
-        lines.push(format!("\n{} trials{failed}; the search is in {}", self.trials, self.folder.display()));
+        lines.push(format!("\n{}{failed}; the search is in {}", trials(self.trials), self.folder.display()));
         lines.push(ended.to_string());
         lines.join("\n")
     }
