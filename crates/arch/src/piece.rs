@@ -60,7 +60,8 @@ impl Piece {
 impl ArchSpec {
     /// The network as pieces, in order of execution, for images of [`ArchSpec::resolution`].
     pub fn pieces(&self) -> Vec<Piece> {
-        let mut blocks = self.stages.iter().flat_map(|stage| stage.blocks.iter().map(|block| (&stage.args, block)));
+        let mut blocks =
+            self.stages.iter().flat_map(|stage| stage.blocks.iter().map(|block| (&stage.args, block)));
         let mut pieces = Vec::new();
         let mut side = self.resolution();
         let first = blocks.next();
@@ -73,7 +74,12 @@ impl ArchSpec {
             side = self.after(side, &block.units);
         }
         for (args, block) in blocks {
-            pieces.push(self.piece(PieceKind::Block, side, adapter(block.in_channels()), Some((args, block))));
+            pieces.push(self.piece(
+                PieceKind::Block,
+                side,
+                adapter(block.in_channels()),
+                Some((args, block)),
+            ));
             side = self.after(side, &block.units);
         }
         let body = self.blocks().last().map_or(self.stem.conv.out_channels, Block::out_channels);
@@ -195,7 +201,8 @@ mod tests {
             let extra = |piece: &Piece| {
                 let [channels, side, _] = piece.input();
                 let adapter = if piece.kind() == PieceKind::Stem { 0 } else { channels * side * side };
-                let classifier = if piece.kind() == PieceKind::Head { 0 } else { piece.spec().num_features() + 1 };
+                let classifier =
+                    if piece.kind() == PieceKind::Head { 0 } else { piece.spec().num_features() + 1 };
                 (adapter + classifier) as u64
             };
             let sum: u64 = pieces.iter().map(|piece| macs(piece.spec()) - extra(piece)).sum();
@@ -207,7 +214,10 @@ mod tests {
     fn equal_pieces_have_equal_keys_and_others_have_not() {
         let spec = ArchSpec::named("efficientnet-b0").unwrap();
         let pieces = spec.pieces();
-        assert_eq!(pieces[4].key(), "block 28px same silu: 1x1/1 40-240 act, 5x5/1 240-240 g240 act, se 10, 1x1/1 240-40, + input");
+        assert_eq!(
+            pieces[4].key(),
+            "block 28px same silu: 1x1/1 40-240 act, 5x5/1 240-240 g240 act, se 10, 1x1/1 240-40, + input"
+        );
         // The third and the fourth block of the stage of three.
         assert_eq!(pieces[6], pieces[7]);
         assert_ne!(pieces[5].key(), pieces[6].key());
@@ -217,6 +227,10 @@ mod tests {
         assert_eq!(classes[15], pieces[15]);
         assert_ne!(classes[16].key(), pieces[16].key());
         let resnet = ArchSpec::named("resnet50").unwrap().pieces();
-        assert!(resnet[0].key().contains("| max 3x3/2 |") && resnet[0].key().ends_with("act"), "{}", resnet[0].key());
+        assert!(
+            resnet[0].key().contains("| max 3x3/2 |") && resnet[0].key().ends_with("act"),
+            "{}",
+            resnet[0].key()
+        );
     }
 }

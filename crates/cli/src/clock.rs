@@ -159,7 +159,9 @@ impl Shown {
     fn new() -> Self {
         let bar = ProgressBar::new_spinner();
         // The template is ours and right.
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} pieces and networks measured, {elapsed}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {pos} pieces and networks measured, {elapsed}")
+        {
             bar.set_style(style);
         }
         Self { bar, next: Instant::now() + LINES }

@@ -211,7 +211,10 @@ fn several_networks_are_measured_as_they_are_by_burns_modules_too() {
     let csv = text(&["latency", &file, &file, "--plain", "--batch", "2", "--seconds", "0", "--csv"]);
     assert_eq!(csv.lines().count(), 3, "{csv}");
     let people = text(&["latency", &file, "--plain", "--seconds", "0"]);
-    assert!(people.contains("latency on flex (burn, batch 1") && people.contains("by their pieces"), "{people}");
+    assert!(
+        people.contains("latency on flex (burn, batch 1") && people.contains("by their pieces"),
+        "{people}"
+    );
 }
 
 #[test]

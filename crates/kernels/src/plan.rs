@@ -251,7 +251,10 @@ impl Work<'_> {
 /// Where the first thread adds how long it was in each step, if anybody wants to know.
 type Times<'a> = Mutex<Option<&'a mut [Duration]>>;
 
-fn of_first<'a, 't>(times: &'a Times<'t>, thread: usize) -> Option<MutexGuard<'a, Option<&'t mut [Duration]>>> {
+fn of_first<'a, 't>(
+    times: &'a Times<'t>,
+    thread: usize,
+) -> Option<MutexGuard<'a, Option<&'t mut [Duration]>>> {
     (thread == 0).then(|| times.lock().unwrap_or_else(PoisonError::into_inner))
 }
 

@@ -27,11 +27,7 @@ impl CompiledPiece {
     ///
     /// # Errors
     /// Those of [`CompiledNetwork::from_weights`](crate::CompiledNetwork::from_weights).
-    pub fn new(
-        piece: &Piece,
-        mut weights: Weights,
-        options: CompileOptions,
-    ) -> Result<Self, ModelError> {
+    pub fn new(piece: &Piece, mut weights: Weights, options: CompileOptions) -> Result<Self, ModelError> {
         let spec = piece.spec();
         let options = Options { threads: options.threads, ..Options::default() };
         let builder = PlanBuilder::new(spec.in_channels, options)?;

@@ -54,7 +54,8 @@ fn modules_of_pieces_fit_each_other() {
 fn compiled_pieces_have_times() {
     for name in NETWORKS {
         for piece in pieces(&small(name)) {
-            let compiled = CompiledPiece::new(&piece, weights(&piece), CompileOptions { threads: 2 }).unwrap();
+            let compiled =
+                CompiledPiece::new(&piece, weights(&piece), CompileOptions { threads: 2 }).unwrap();
             for batch in [1, 3] {
                 let images = vec![0.5; compiled.input_len(batch)];
                 let time = compiled.time(&images, batch).unwrap();

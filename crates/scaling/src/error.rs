@@ -50,7 +50,9 @@ pub enum ScalingError {
         reason: &'static str,
     },
     /// A budget is neither that nor a time.
-    #[error("`{text}` is no budget: {reason}; write it like 1.8GMACs, 12Mparams, 40Mactivations, 64MiB or 20ms")]
+    #[error(
+        "`{text}` is no budget: {reason}; write it like 1.8GMACs, 12Mparams, 40Mactivations, 64MiB or 20ms"
+    )]
     LimitSyntax {
         /// What was given.
         text: String,

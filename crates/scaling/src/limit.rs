@@ -103,7 +103,10 @@ mod tests {
         let reason = |text: &str| text.parse::<Limit>().unwrap_err().to_string();
         for text in ["ms", "0ms", "1.2.3ms", "20 msec", "20", "-3ms"] {
             let reason = reason(text);
-            assert!(reason.starts_with(&format!("`{text}` is no budget: ")) && reason.ends_with("or 20ms"), "{reason}");
+            assert!(
+                reason.starts_with(&format!("`{text}` is no budget: ")) && reason.ends_with("or 20ms"),
+                "{reason}"
+            );
         }
         assert_eq!(reason("0GMACs"), "the budget is 0; it must be above 0");
     }

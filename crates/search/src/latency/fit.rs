@@ -109,7 +109,8 @@ impl Accuracy {
             return None;
         }
         let predicted: Vec<f64> = (0..points.len()).map(|index| predicted_by_others(points, index)).collect();
-        let percent = |(point, predicted): (&Point, &f64)| 100.0 * (predicted - point.measured).abs() / point.measured;
+        let percent =
+            |(point, predicted): (&Point, &f64)| 100.0 * (predicted - point.measured).abs() / point.measured;
         let percents: Vec<f64> = points.iter().zip(&predicted).map(percent).collect();
         let (worst, worst_percent) = percents.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
         let measured: Vec<f64> = points.iter().map(|point| point.measured).collect();
@@ -155,7 +156,11 @@ mod tests {
     use super::*;
 
     fn points(pairs: &[(f64, f64)]) -> Vec<Point> {
-        let point = |(sum, measured): &(f64, f64)| Point { name: format!("at {sum}"), sum: *sum, measured: *measured };
+        let point = |(sum, measured): &(f64, f64)| Point {
+            name: format!("at {sum}"),
+            sum: *sum,
+            measured: *measured,
+        };
         pairs.iter().map(point).collect()
     }
 
@@ -172,8 +177,11 @@ mod tests {
     #[test]
     fn where_there_is_no_line_with_a_time_at_its_start() {
         assert_eq!(Correction::fit(&[]), Correction::NONE);
-        assert_eq!(Correction::fit(&points(&[(2.0, 3.0)])), Correction { offset_ms: 0.0, slope: 1.5, networks: 1 });
-        assert_eq!(Correction::fit(&points(&[(2.0, 3.0), (2.0, 3.0)])).slope, 1.5);
+        assert_eq!(
+            Correction::fit(&points(&[(2.0, 4.0)])),
+            Correction { offset_ms: 0.0, slope: 2.0, networks: 1 }
+        );
+        assert_eq!(Correction::fit(&points(&[(2.0, 4.0), (2.0, 4.0)])).slope, 2.0);
         // The line through these two crosses 0 at a sum of 1.
         let steep = Correction::fit(&points(&[(2.0, 1.0), (3.0, 2.0)]));
         assert_eq!(steep.offset_ms, 0.0);

@@ -36,7 +36,11 @@ impl<'c> Predictor<'c> {
     /// # Errors
     /// [`LatencyError`] where the file cannot be read, is no table, or was measured on another device, with another
     /// engine or batch.
-    pub fn open(file: PathBuf, here: Setup, clock: Option<Box<dyn Clock + 'c>>) -> Result<Self, LatencyError> {
+    pub fn open(
+        file: PathBuf,
+        here: Setup,
+        clock: Option<Box<dyn Clock + 'c>>,
+    ) -> Result<Self, LatencyError> {
         let table = match file::read(&file)? {
             Some(table) => {
                 file::same_question(&file, &table.setup, &here)?;
@@ -110,7 +114,8 @@ impl<'c> Predictor<'c> {
                 let left = some.iter().filter(|(key, _)| !table.networks.contains_key(key));
                 let left: Vec<(NetworkKey, &ArchSpec)> = left.copied().collect();
                 let specs: Vec<ArchSpec> = left.iter().map(|(_, spec)| (*spec).clone()).collect();
-                for ((key, spec), timing) in left.iter().zip(measured(left.len(), || clock.networks(&specs))?) {
+                for ((key, spec), timing) in left.iter().zip(measured(left.len(), || clock.networks(&specs))?)
+                {
                     let pieces_ms = sum_of(table, &spec.pieces())?;
                     let timing = time(&spec.name, timing)?;
                     table.networks.insert(*key, Whole { name: spec.name.clone(), pieces_ms, timing });

@@ -102,7 +102,9 @@ fn row<'a>(
             let options = GrowOptions { shrink: args.shrink, ..GrowOptions::default() };
             (scaler.grow(&budget, options).map_err(with_option)?, None)
         }
-        (Limit::Latency(_), None) => return Err(CliError::Failure("nothing measures milliseconds".to_string())),
+        (Limit::Latency(_), None) => {
+            return Err(CliError::Failure("nothing measures milliseconds".to_string()));
+        }
     };
     Ok(Row::of(name, rule, &grown, args.budget, measured_ms))
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use efficientnet_arch::{ArchSpec, Coefficients, Totals};
 use efficientnet_scaling::{CompoundRule, Factors, Scaler};
 use efficientnet_search::NetworkKey;
-use efficientnet_search::latency::{Accuracy, Correction, LatencyError, LatencyTable, Point, Predictor, Setup};
+use efficientnet_search::latency::{
+    Accuracy, Correction, LatencyError, LatencyTable, Point, Predictor, Setup,
+};
 use serde::Serialize;
 
 use super::{network, print, short};
@@ -112,8 +114,11 @@ pub fn latency_cost(
     device: &str,
     table: &Path,
 ) -> Result<impl FnMut(&ArchSpec, &Totals) -> Result<f64, String> + use<>, CliError> {
-    let args =
-        ClockArgs { device: Some(device.to_string()), table: Some(table.to_path_buf()), ..ClockArgs::default() };
+    let args = ClockArgs {
+        device: Some(device.to_string()),
+        table: Some(table.to_path_buf()),
+        ..ClockArgs::default()
+    };
     let mut predictor = predictor(&args)?;
     Ok(move |spec: &ArchSpec, _: &Totals| {
         let cost = calibrate_around(&mut predictor, spec).and_then(|()| Ok(predictor.predict(spec)?));
@@ -207,7 +212,8 @@ fn text(asked: &Asked, rows: &[Row]) -> String {
         ),
     ];
     lines.extend(asked.accuracy.as_ref().map(|accuracy| sentence("by their pieces", accuracy)));
-    lines.extend(asked.accuracy_by_macs.as_ref().map(|accuracy| sentence("by their multiply-adds", accuracy)));
+    lines
+        .extend(asked.accuracy_by_macs.as_ref().map(|accuracy| sentence("by their multiply-adds", accuracy)));
     lines.push(format!("{} different pieces", asked.pieces));
     lines.join("\n")
 }
