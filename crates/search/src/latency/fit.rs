@@ -178,10 +178,10 @@ mod tests {
     fn where_there_is_no_line_with_a_time_at_its_start() {
         assert_eq!(Correction::fit(&[]), Correction::NONE);
         assert_eq!(
-            Correction::fit(&points(&[(2.0, 3.0)])),
-            Correction { offset_ms: 0.0, slope: 1.5, networks: 1 }
+            Correction::fit(&points(&[(2.0, 4.0)])),
+            Correction { offset_ms: 0.0, slope: 2.0, networks: 1 }
         );
-        assert_eq!(Correction::fit(&points(&[(2.0, 3.0), (2.0, 3.0)])).slope, 1.5);
+        assert_eq!(Correction::fit(&points(&[(2.0, 4.0), (2.0, 4.0)])).slope, 2.0);
         // The line through these two crosses 0 at a sum of 1.
         let steep = Correction::fit(&points(&[(2.0, 1.0), (3.0, 2.0)]));
         assert_eq!(steep.offset_ms, 0.0);
