@@ -24,6 +24,7 @@ mod error;
 mod features;
 mod layer;
 mod named;
+mod piece;
 mod rounding;
 mod scale;
 mod spec;
@@ -36,6 +37,7 @@ pub use error::ArchError;
 pub use features::{FeatureInfo, Tap};
 pub use layer::{Layer, LayerOp, Shape};
 pub use named::{NamedModel, models};
+pub use piece::{Piece, PieceKind};
 pub use rounding::{round_filters, round_repeats};
 pub use scale::{Coefficients, Realised, RealisedRow};
 pub use spec::{

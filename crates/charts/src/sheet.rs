@@ -11,7 +11,7 @@ pub(crate) const MARGIN: f64 = 62.0;
 const BORDER: f64 = 20.0;
 const STYLE: &str = include_str!("sheet.css");
 /// Of a legend's letters, about.
-const LETTER: f64 = 6.9;
+const LETTER: f64 = 7.4;
 
 /// An entry of a legend.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ impl Sheet {
 
     fn group(&mut self, x: f64, drawing: Drawing) {
         let (x, y, body) = (BORDER + x, self.bottom, drawing.into_body());
-        let _ = write!(self.body, "<g transform=\"translate({x:.1} {y:.1})\">{body}</g>\n");
+        let _ = writeln!(self.body, "<g transform=\"translate({x:.1} {y:.1})\">{body}</g>");
     }
 
     fn text(&mut self, class: &str, x: f64, down: f64, anchor: &str, text: &str) {

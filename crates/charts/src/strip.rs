@@ -6,8 +6,8 @@ use super::svg::{Drawing, Shape, escape, shortened};
 
 const ROW: f64 = 22.0;
 const FOOT: f64 = 24.0;
-const NAMES: f64 = 190.0;
-const LETTERS: usize = 28;
+const NAMES: f64 = 230.0;
+const LETTERS: usize = 34;
 
 /// A line of the chart.
 #[derive(Debug, Clone)]

@@ -3,6 +3,8 @@
 //! On `flex`, the default, the compiled network does: the same numbers (`tests/parity.rs` of `efficientnet-model` holds both
 //! to the same fixtures), many times as fast. Other devices, and `--plain`, take Burn.
 
+use std::time::Instant;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use efficientnet_arch::ArchSpec;
 use efficientnet_backend::{Backend, DeviceName};
@@ -13,6 +15,7 @@ use efficientnet_weights::Weights;
 
 use crate::args::NetworkArgs;
 use crate::error::CliError;
+use crate::timing::milliseconds;
 
 /// A network, ready to infer.
 pub enum Engine {
@@ -117,6 +120,13 @@ pub fn forward(network: &Network, x: Tensor<4>) -> Result<Array, CliError> {
     let values =
         values.map_err(|error| CliError::Failure(format!("the logits cannot be read: {error:?}")))?;
     finite(Array { shape, values })
+}
+
+/// [`forward`], with the milliseconds from the call to the logits in hand.
+pub fn timed(network: &Network, input: &Tensor<4>) -> Result<(Array, f64), CliError> {
+    let started = Instant::now();
+    let logits = forward(network, input.clone())?;
+    Ok((logits, milliseconds(started.elapsed())))
 }
 
 fn finite(logits: Array) -> Result<Array, CliError> {

@@ -9,9 +9,12 @@ use efficientnet_data::npy::NpyError;
 use efficientnet_data::{DownloadError, FetchError, SplitError};
 use efficientnet_model::ModelError;
 use efficientnet_search::StudyError;
+use efficientnet_search::latency::LatencyError;
 use efficientnet_search::report::ReportError;
 use efficientnet_train::TrainError;
 use efficientnet_weights::WeightsError;
+
+use crate::interrupt;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -152,6 +155,18 @@ impl From<ReportError> for CliError {
             ReportError::Plan(error) => error.into(),
             ReportError::Evolve(error) => error.into(),
             ReportError::Write { .. } => Self::Failure(error.to_string()),
+        }
+    }
+}
+
+impl From<LatencyError> for CliError {
+    fn from(error: LatencyError) -> Self {
+        match error {
+            // A clock has only a sentence to say why it stopped.
+            LatencyError::Clock(_) if interrupt::asked() => Self::Interrupted,
+            LatencyError::Clock(_) | LatencyError::NoTime { .. } => Self::Failure(error.to_string()),
+            LatencyError::File { action, .. } if action != "read" => Self::Failure(error.to_string()),
+            other => Self::Usage(other.to_string()),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod args;
 mod classes;
+mod clock;
 mod commands;
 mod engine;
 mod error;
@@ -13,6 +14,7 @@ mod loading;
 mod output;
 mod place;
 mod run_folder;
+mod timing;
 
 use std::process::ExitCode;
 

@@ -149,3 +149,89 @@ fn mistakes_are_one_sentence() {
     assert!(under.contains("`--shrink` allows it"), "{under}");
     assert!(under.contains("the nearest within it is phi = -3.1"), "{under}");
 }
+
+/// A baseline whose pieces are measured in no time, and the folder it lies in.
+fn tiny() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.toml");
+    let text = "name = \"tiny\"\nresolution = 32\nclasses = 10\nblocks = [\"r1_k3_s11_e1_i16_o8\", \"r2_k3_s22_e4_i8_o16_se0.25\"]\n";
+    std::fs::write(&path, text).unwrap();
+    let file = path.to_str().unwrap().to_string();
+    (folder, file)
+}
+
+fn number(row: &Value, key: &str) -> f64 {
+    row[key].as_f64().unwrap_or_else(|| panic!("{key} in {row}"))
+}
+
+#[test]
+fn latencies_are_predicted_measured_and_kept() {
+    let (folder, file) = tiny();
+    let table = folder.path().join("latency.json");
+    let table = table.to_str().unwrap();
+    let asked = ["latency", &file, "--seconds", "0", "--table", table, "--json"];
+    let first = json(&asked);
+    let rows = first["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 11);
+    assert_eq!((&rows[0]["model"], &rows[2]["model"]), (&Value::from("tiny"), &Value::from("tiny(d 2)")));
+    for row in rows {
+        for key in ["pieces_ms", "predicted_ms", "measured_ms"] {
+            assert!(number(row, key) > 0.0, "{row}");
+        }
+    }
+    assert_eq!((&first["device"], &first["engine"]), (&Value::from("flex"), &Value::from("compiled")));
+    assert_eq!(first["accuracy"]["networks"], 11);
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(table).unwrap()).unwrap();
+    assert_eq!(first["pieces"].as_u64().unwrap() as usize, kept["pieces"].as_object().unwrap().len());
+    // Nothing is measured twice: the numbers are the same to the last digit.
+    assert_eq!(json(&asked), first);
+
+    // Within three times what the table says of the baseline.
+    let own = number(&first["correction"], "offset_ms")
+        + number(&first["correction"], "slope") * number(&rows[0], "pieces_ms");
+    let budget = format!("{}ms", 3.0 * own);
+    let grow = ["grow", &file, "--rule", "depth", "--seconds", "0", "--table", table, "--budget"];
+    let grown = json(&[&grow[..], &[&budget, "--json"]].concat());
+    let row = &grown["rows"][0];
+    assert!(number(row, "cost") <= 3.0 * own && number(row, "measured_ms") > 0.0, "{row}");
+    let people = text(&[&grow[..], &[&budget]].concat());
+    assert!(people.contains("predicted ms") && people.contains(" ms\n"), "{people}");
+    let csv = text(&[&grow[..], &[&budget, "--csv"]].concat());
+    assert!(csv.lines().next().unwrap().ends_with(",budget_used,measured_ms"), "{csv}");
+
+    let under = failure(&[&grow[..], &["0.000001ms"]].concat());
+    assert!(under.contains("is less than tiny itself takes (") && under.lines().count() == 1, "{under}");
+    let other = failure(&["latency", &file, "--batch", "2", "--table", table]);
+    assert!(other.contains("with batch 1, not 2") && other.lines().count() == 1, "{other}");
+}
+
+#[test]
+fn several_networks_are_measured_as_they_are_by_burns_modules_too() {
+    let (_folder, file) = tiny();
+    let csv = text(&["latency", &file, &file, "--plain", "--batch", "2", "--seconds", "0", "--csv"]);
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+    let people = text(&["latency", &file, "--plain", "--seconds", "0"]);
+    assert!(
+        people.contains("latency on flex (burn, batch 1") && people.contains("by their pieces"),
+        "{people}"
+    );
+}
+
+#[test]
+fn what_cannot_be_measured_is_one_sentence() {
+    let (folder, file) = tiny();
+    let broken = folder.path().join("broken.json");
+    std::fs::write(&broken, "{}").unwrap();
+    for args in [
+        &["latency", "vgg"][..],
+        &["latency", &file, "--device", "abacus"],
+        &["latency", &file, "--table", broken.to_str().unwrap()],
+        &["grow", &file, "--budget", "0ms"],
+        &["grow", &file, "--budget", "1GMACs", "--device", "flex"],
+        &["grow", &file, "--budget", "9ms", "--rule", "sideways"],
+    ] {
+        let error = failure(args);
+        assert!(error.starts_with("error: "), "{args:?}: {error}");
+    }
+    assert_eq!(std::fs::read_to_string(&broken).unwrap(), "{}");
+}

@@ -1,7 +1,7 @@
 //! A network that can be run: the program and what runs keep between them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::builder::Options;
@@ -83,17 +83,26 @@ impl Plan {
         self.run_timed(images, None)
     }
 
+    /// As [`Self::run`]; says how long one thread of the team was in each step, over all images, waiting for the others included.
+    /// Reading the images and copying the outputs out are in no step.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn step_times(&self, images: Images<'_>) -> Result<Vec<Duration>, PlanError> {
+        let mut times = vec![Duration::ZERO; self.program.steps.len()];
+        self.run_timed(images, Some(&mut times))?;
+        Ok(times)
+    }
+
     /// As [`Self::run`] for one image, all threads working on it; says how long each step took and what it had to do.
     ///
     /// # Errors
     /// As [`Self::run`].
     pub fn profile(&self, images: Images<'_>, repeats: usize) -> Result<Profile, PlanError> {
         let images = Images { batch: 1, ..images };
-        let mut times = vec![Duration::ZERO; self.program.steps.len()];
-        let mut best = vec![Duration::MAX; times.len()];
+        let mut best = vec![Duration::MAX; self.program.steps.len()];
         for _ in 0..repeats.max(1) {
-            times.fill(Duration::ZERO);
-            self.run_timed(images, Some(&mut times))?;
+            let times = self.step_times(images)?;
             for (best, &time) in best.iter_mut().zip(&times) {
                 *best = time.min(*best);
             }
@@ -111,7 +120,7 @@ impl Plan {
         }
         let mut context = self.context()?;
         // As many as there are threads go alone, one group to a thread; the rest are taken by all threads together.
-        let apart = if times.is_some() { 0 } else { batch / self.threads * self.threads };
+        let apart = batch / self.threads * self.threads;
         let group = GROUP.min(apart / self.threads).max(1);
         let alone = context.shapes(&self.program, self.detected.lanes(), [height, width], group)?;
         let together = context.shapes(&self.program, self.detected.lanes(), [height, width], 1)?;
@@ -119,12 +128,14 @@ impl Plan {
         let arenas: Vec<Arena<'_>> = maps.iter_mut().map(|map| Arena::of(&mut map.data)).collect();
         let work = Work { plan: self, data, length, batch, outputs: &arenas };
         context.reserve(self.threads, apart > 0, &alone, &together)?;
+        let times = Mutex::new(times);
         if apart > 0 {
             self.detected.dispatch(Apart {
                 work: &work,
                 context: &mut context,
                 shapes: &alone,
                 images: apart,
+                times: &times,
             });
         }
         if apart < batch {
@@ -133,7 +144,7 @@ impl Plan {
                 context: &mut context,
                 shapes: &together,
                 images: apart..batch,
-                times,
+                times: &times,
             });
         }
         drop(arenas);
@@ -237,20 +248,31 @@ impl Work<'_> {
     }
 }
 
+/// Where the first thread adds how long it was in each step, if anybody wants to know.
+type Times<'a> = Mutex<Option<&'a mut [Duration]>>;
+
+fn of_first<'a, 't>(
+    times: &'a Times<'t>,
+    thread: usize,
+) -> Option<MutexGuard<'a, Option<&'t mut [Duration]>>> {
+    (thread == 0).then(|| times.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// Every thread takes groups of images through the network by itself.
-struct Apart<'a, 'b> {
+struct Apart<'a, 'b, 't> {
     work: &'a Work<'b>,
     context: &'a mut Context,
     shapes: &'a Shapes,
     images: usize,
+    times: &'a Times<'t>,
 }
 
-impl Task for Apart<'_, '_> {
+impl Task for Apart<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { work, context, shapes, images } = self;
+        let Self { work, context, shapes, images, times } = self;
         let Context { team, lanes, .. } = context;
         let next = AtomicUsize::new(0);
         let share = images / team.threads();
@@ -272,7 +294,9 @@ impl Task for Apart<'_, '_> {
                 let data = &work.data[start * work.length..(start + count) * work.length];
                 let job = Job { program: &work.plan.program, shapes, images: data, count, arena };
                 let crew = Crew { threads: 1, next: &[], barrier: None };
-                run(s, job, &crew, scratch, None);
+                let mut times = of_first(times, thread);
+                let times = times.as_mut().and_then(|times| times.as_deref_mut());
+                run(s, job, &crew, scratch, times);
                 for slot in 0..count {
                     work.unpack(S::LANES, shapes, arena, slot, start + slot);
                 }
@@ -282,15 +306,15 @@ impl Task for Apart<'_, '_> {
 }
 
 /// All threads work on one image after the other.
-struct Together<'a, 'b> {
+struct Together<'a, 'b, 't> {
     work: &'a Work<'b>,
     context: &'a mut Context,
     shapes: &'a Shapes,
     images: std::ops::Range<usize>,
-    times: Option<&'a mut [Duration]>,
+    times: &'a Times<'t>,
 }
 
-impl Task for Together<'_, '_> {
+impl Task for Together<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -300,7 +324,6 @@ impl Task for Together<'_, '_> {
         let mut memory =
             std::mem::take(&mut lanes[0].get_mut().unwrap_or_else(PoisonError::into_inner).arena);
         let arena = memory.arena();
-        let times = Mutex::new(times);
         let threads = team.threads();
         for image in images {
             for next in &*next {
@@ -313,7 +336,7 @@ impl Task for Together<'_, '_> {
                 let job = Job { program: &work.plan.program, shapes, images: data, count: 1, arena };
                 let barrier = (threads > 1).then_some(&*barrier);
                 let crew = Crew { threads, next, barrier };
-                let mut times = (thread == 0).then(|| times.lock().unwrap_or_else(PoisonError::into_inner));
+                let mut times = of_first(times, thread);
                 let times = times.as_mut().and_then(|times| times.as_deref_mut());
                 run(s, job, &crew, &mut lane.scratch, times);
             });

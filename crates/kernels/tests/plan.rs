@@ -119,6 +119,21 @@ fn a_profile_counts_what_was_done() {
 }
 
 #[test]
+fn every_step_of_any_batch_has_a_time() {
+    let plan = small();
+    let images = |data, batch| Images { data, batch, height: 32, width: 32 };
+    let data = vec![0.5; 5 * 3 * 32 * 32];
+    // One image that both threads work on; two that they take alone; both kinds.
+    for batch in [1, 2, 5] {
+        let times = plan.step_times(images(&data[..batch * 3 * 32 * 32], batch)).unwrap();
+        assert!(times.iter().all(|time| !time.is_zero()), "{batch}: {times:?}");
+        let profile = plan.profile(images(&data[..3 * 32 * 32], 1), 1).unwrap();
+        assert_eq!(times.len(), profile.steps.len());
+    }
+    assert!(matches!(plan.step_times(images(&data, 1)), Err(PlanError::Length { .. })));
+}
+
+#[test]
 fn an_instruction_set_can_be_asked_for() {
     for isa in Isa::ALL {
         let built = PlanBuilder::new(3, Options { isa: Some(isa), ..options() });

@@ -71,26 +71,42 @@ impl fmt::Debug for CompiledNetwork {
 }
 
 /// Tells a plan's builder a network, block by block.
-struct Compiler<'a> {
-    spec: &'a ArchSpec,
-    weights: &'a mut Weights,
-    builder: PlanBuilder,
+pub(crate) struct Compiler<'a> {
+    pub spec: &'a ArchSpec,
+    pub weights: &'a mut Weights,
+    pub builder: PlanBuilder,
 }
 
 impl Compiler<'_> {
     fn network(&mut self) -> Result<Value, ModelError> {
-        let spec = self.spec;
+        let x = self.stem()?;
+        let x = self.body(x)?;
+        self.head(x)
+    }
+
+    /// From the images to the first block's input.
+    pub fn stem(&mut self) -> Result<Value, ModelError> {
+        let stem = &self.spec.stem;
         let images = self.builder.input();
-        let mut x = self.unit("stem", images, &spec.stem.conv, None)?;
-        if let Some((kernel, stride)) = spec.stem.max_pool {
-            let padding = self.padding(kernel);
-            x = self.builder.max_pool(x, &MaxPool { kernel: [kernel; 2], stride: [stride; 2], padding })?;
-        }
-        for (s, stage) in spec.stages.iter().enumerate() {
+        let x = self.unit("stem", images, &stem.conv, None)?;
+        let Some((kernel, stride)) = stem.max_pool else { return Ok(x) };
+        let padding = self.padding(kernel);
+        Ok(self.builder.max_pool(x, &MaxPool { kernel: [kernel; 2], stride: [stride; 2], padding })?)
+    }
+
+    /// All blocks.
+    pub fn body(&mut self, mut x: Value) -> Result<Value, ModelError> {
+        for (s, stage) in self.spec.stages.iter().enumerate() {
             for (b, block) in stage.blocks.iter().enumerate() {
                 x = self.block(&format!("stages.{s}.blocks.{b}"), x, block)?;
             }
         }
+        Ok(x)
+    }
+
+    /// From the last block's map to the logits.
+    pub fn head(&mut self, mut x: Value) -> Result<Value, ModelError> {
+        let spec = self.spec;
         if let Some(head) = &spec.head {
             x = self.unit("head", x, head, None)?;
         }

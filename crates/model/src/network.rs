@@ -89,10 +89,7 @@ impl Network {
     /// # Panics
     /// Where the input has another number of channels or lives on another device than the network.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let mut x = self.forward_stem(x);
-        for block in self.blocks() {
-            x = block.forward(x);
-        }
+        let x = self.forward_body(self.forward_stem(x));
         self.classify(self.forward_head(x))
     }
 
@@ -139,7 +136,11 @@ impl Network {
         self.stages.iter().flat_map(|stage| &stage.blocks)
     }
 
-    fn forward_stem(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward_body(&self, x: Tensor<4>) -> Tensor<4> {
+        self.blocks().fold(x, |x, block| block.forward(x))
+    }
+
+    pub(crate) fn forward_stem(&self, x: Tensor<4>) -> Tensor<4> {
         let x = self.stem.forward(x);
         match &self.max_pool {
             Some(pool) => pool.forward(x),
@@ -147,7 +148,7 @@ impl Network {
         }
     }
 
-    fn forward_head(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward_head(&self, x: Tensor<4>) -> Tensor<4> {
         match &self.head {
             Some(head) => head.forward(x),
             None => x,

@@ -239,6 +239,25 @@ mod tests {
     }
 
     #[test]
+    fn appending_goes_on_at_the_last_whole_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        for (content, torn, expected) in
+            [("", 0, "3.0\n"), ("1.0\n", 0, "1.0\n3.0\n"), ("1.0\n2.", 2, "1.0\n3.0\n"), ("2.", 2, "3.0\n")]
+        {
+            std::fs::write(&path, content).unwrap();
+            let (mut lines, dropped) = Lines::append(&path).unwrap();
+            assert_eq!(dropped, torn, "{content:?}");
+            lines.push(&3.0f32).unwrap();
+            lines.flush().unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), expected, "{content:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(Lines::<f32>::append(&path).unwrap().1, 0);
+        assert!(path.exists());
+    }
+
+    #[test]
     fn a_file_that_does_not_reach_the_mark_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lines");

@@ -49,6 +49,16 @@ pub enum ScalingError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A budget is neither that nor a time.
+    #[error(
+        "`{text}` is no budget: {reason}; write it like 1.8GMACs, 12Mparams, 40Mactivations, 64MiB or 20ms"
+    )]
+    LimitSyntax {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The network that scaling starts from already costs more.
     #[error("{budget} is less than {base} itself takes ({own}); {}", nearest_below(.nearest.as_ref()))]
     BudgetUnderBaseline {

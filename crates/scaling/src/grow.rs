@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use efficientnet_arch::{ArchSpec, Realised};
 use serde::Serialize;
 
+use crate::limit::show_milliseconds;
 use crate::steps::{LAST_TICK, TICKS_PER_PHI, Tick, halve, phi_of};
 use crate::{Budget, Point, Scaler, ScalingError};
 
@@ -84,11 +85,20 @@ impl Scaler {
         options: GrowOptions,
         cost: impl FnMut(&ArchSpec) -> f64,
     ) -> Result<Grown, ScalingError> {
-        if !(limit > 0.0 && limit.is_finite()) {
-            let (value, expected) = (limit.to_string(), "a finite number above 0");
-            return Err(ScalingError::Number { what: "the budget", value, expected });
-        }
         self.search(limit, options, &|cost| cost.to_string(), cost)
+    }
+
+    /// The same for a cost in milliseconds, measured or predicted.
+    ///
+    /// # Errors
+    /// Those of [`Scaler::grow_by`].
+    pub fn grow_timed(
+        &self,
+        milliseconds: f64,
+        options: GrowOptions,
+        cost: impl FnMut(&ArchSpec) -> f64,
+    ) -> Result<Grown, ScalingError> {
+        self.search(milliseconds, options, &show_milliseconds, cost)
     }
 
     fn search(
@@ -98,6 +108,10 @@ impl Scaler {
         show: &dyn Fn(f64) -> String,
         cost: impl FnMut(&ArchSpec) -> f64,
     ) -> Result<Grown, ScalingError> {
+        if !(limit > 0.0 && limit.is_finite()) {
+            let (value, expected) = (limit.to_string(), "a finite number above 0");
+            return Err(ScalingError::Number { what: "the budget", value, expected });
+        }
         if options.overshoot.is_nan() || options.overshoot < 1.0 {
             let (value, expected) = (options.overshoot.to_string(), "at least 1");
             return Err(ScalingError::Number { what: "the overshoot", value, expected });

@@ -5,7 +5,7 @@
 //! - [`Scaler`]: a network and a rule; phi to coefficients, networks and counts ([`Point`]), steps of the line, the phi that
 //!   a given network would have ([`Fit`]).
 //! - [`Budget`] and [`Scaler::grow`]: the largest network of a rule within so many multiply-adds, parameters, activations or
-//!   bytes, or within a cost of one's own such as a measured time.
+//!   bytes, within so many milliseconds ([`Scaler::grow_timed`]; [`Limit`] is either), or within a cost of one's own.
 //! - [`Grid`]: the paper's search space of alpha, beta and gamma, with points that are the same network counted once.
 //! - [`Line`]: the published networks beside their literal powers; [`paper`]: Tables 2, 3 and 7 beside our counts;
 //!   [`BaselineFile`]: a baseline of one's own.
@@ -33,6 +33,7 @@ mod error;
 mod fit;
 mod grid;
 mod grow;
+mod limit;
 mod line;
 pub mod paper;
 mod rule;
@@ -46,6 +47,7 @@ pub use error::ScalingError;
 pub use fit::Fit;
 pub use grid::{Grid, GridNetwork, Survey};
 pub use grow::{GrowOptions, Grown};
+pub use limit::Limit;
 pub use line::{Line, Row, RowKind};
 pub use rule::{CompoundRule, Factors};
 pub use scaler::{PixelRounding, Point, Scaler};

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use efficientnet_arch::{Coefficients, models};
+use efficientnet_arch::{ArchSpec, Coefficients, models};
 use efficientnet_scaling::{
     BaselineFile, CompoundRule, Fit, GrowOptions, Line, Quantity, RowKind, Scaler, ScalingError, to_csv,
 };
@@ -249,4 +249,29 @@ proptest! {
     fn no_text_panics(text in "[ -~\\n]{0,200}") {
         let _ = BaselineFile::parse(&text).map(|file| file.spec());
     }
+}
+
+/// Any published network, scaled or not, can be written down as a baseline and read back: what a search found is then scaled
+/// like any other.
+#[test]
+fn a_network_becomes_a_file_and_a_network_again() {
+    for model in models() {
+        let spec = model.spec();
+        let text = BaselineFile::of(&spec, "mine").unwrap().to_toml().unwrap();
+        let again = BaselineFile::parse(&text).unwrap().spec().unwrap();
+        assert_eq!(again.name, "mine", "{}", model.name);
+        assert_eq!(again.coefficients, Coefficients::unscaled(spec.resolution()), "{}", model.name);
+        let layers = |spec: &ArchSpec| (spec.stem.clone(), spec.stages.clone(), spec.head.clone());
+        assert_eq!(layers(&again), layers(&spec), "{}", model.name);
+        let rest = |spec: &ArchSpec| (spec.num_classes, spec.dropout, spec.activation, spec.padding);
+        assert_eq!(rest(&again), rest(&spec), "{}", model.name);
+    }
+}
+
+#[test]
+fn a_file_says_only_what_its_family_does_not() {
+    let b0 = ArchSpec::named("efficientnet-b0").unwrap().with_classes(10);
+    let text = BaselineFile::of(&b0, "mine").unwrap().to_toml().unwrap();
+    let keys: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once(" = ")?.0)).collect();
+    assert_eq!(keys, ["name", "like", "classes", "blocks"]);
 }

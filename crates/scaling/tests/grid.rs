@@ -28,6 +28,22 @@ fn the_papers_grid_has_fewer_networks_than_points() {
     }
 }
 
+#[test]
+fn every_point_knows_its_network() {
+    let grid = Grid { step: 0.05, tolerance: 0.1, ..Grid::default() };
+    let (found, points) = grid.survey_points(&b0(), PixelRounding::Nearest).unwrap();
+    assert_eq!(found, survey(0.05, 0.1));
+    assert_eq!(
+        points.iter().map(|(rule, _)| *rule).collect::<Vec<_>>(),
+        grid.points().unwrap().collect::<Vec<_>>()
+    );
+    for (rule, network) in points {
+        let own = Scaler::new(b0(), rule).unwrap().realised(1.0).unwrap();
+        let coefficients = found.networks[network].coefficients;
+        assert_eq!(own, b0().baseline.realised(coefficients).unwrap());
+    }
+}
+
 /// The constraint holds within 0.05 of 2, and what the networks really cost runs from 1.9 to 3.3 times B0.
 #[test]
 fn the_constraint_is_not_the_cost() {

@@ -102,6 +102,19 @@ fn a_measured_cost_is_asked_for_few_networks_and_each_once() {
 }
 
 #[test]
+fn a_time_is_said_in_milliseconds() {
+    let scaler = scaler("efficientnet-b0", "compound");
+    let cost = |spec: &efficientnet_arch::ArchSpec| spec.totals().unwrap().macs as f64 * 1e-8;
+    let grown = scaler.grow_timed(10.0, GrowOptions::measured(), cost).unwrap();
+    assert!(grown.cost <= 10.0 && grown.next_cost.unwrap() > 10.0);
+    let text = scaler.grow_timed(2.0, GrowOptions::measured(), cost).unwrap_err().to_string();
+    let wanted =
+        "2.00 ms is less than efficientnet-b0 itself takes (3.86 ms); the nearest within it is phi = -";
+    assert!(text.starts_with(wanted) && text.ends_with(" ms"), "{text}");
+    assert!(scaler.grow_timed(f64::NAN, GrowOptions::measured(), cost).is_err());
+}
+
+#[test]
 fn a_budget_under_the_baseline_says_what_would_fit() {
     let scaler = scaler("efficientnet-b0", "compound");
     let budget = "100MMACs".parse().unwrap();

@@ -12,6 +12,7 @@ mod candidate;
 mod evolve;
 mod front;
 mod journal;
+pub mod latency;
 mod lineup;
 mod plan;
 pub mod report;

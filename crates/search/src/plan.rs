@@ -9,8 +9,8 @@
 //!
 //! [proxy]                              # how each network is trained
 //! recipe = "proxy"
-//! transform = "resize({size}, bilinear) | flip(0.5) | normalize(imagenet)"
-//! eval_transform = "resize({size}, bilinear) | normalize(imagenet)"
+//! transform = "squash({size}, bilinear) | flip(0.5) | normalize(imagenet)"
+//! eval_transform = "squash({size}, bilinear) | normalize(imagenet)"
 //! epochs = 4
 //! seeds = [0, 1, 2]
 //!
@@ -216,10 +216,11 @@ pub struct Coefficients {
 }
 
 /// Which networks are trained, and how long.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Strategies {
     /// All, for `proxy.epochs`.
+    #[default]
     Full,
     /// So many, drawn without replacement, for `proxy.epochs`.
     Random {
@@ -237,12 +238,6 @@ pub enum Strategies {
         /// Epochs of the first rung.
         min_epochs: u64,
     },
-}
-
-impl Default for Strategies {
-    fn default() -> Self {
-        Self::Full
-    }
 }
 
 /// The search for a baseline: regularised evolution (Real et al. 2019) over a space like MnasNet's, with random search

@@ -2,6 +2,9 @@
 
 mod full;
 mod halving;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -311,3 +311,23 @@ fn outcome(measured: &Measured) -> Outcome {
         (images, correct, loss) => Outcome::Measured { images, correct, loss },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measurement_that_cannot_be_is_a_failed_trial() {
+        let good = Measured { images: 4, correct: 3, loss: 0.5, seconds: 1.0 };
+        assert_eq!(outcome(&good).top1(), Some(0.75));
+        let bad = [
+            (Measured { loss: f64::NAN, ..good }, "its validation loss is no finite number"),
+            (Measured { loss: f64::INFINITY, ..good }, "its validation loss is no finite number"),
+            (Measured { images: 0, correct: 0, ..good }, "it was measured on no image"),
+            (Measured { correct: 5, ..good }, "more images were right than there were"),
+        ];
+        for (measured, reason) in bad {
+            assert_eq!(outcome(&measured), Outcome::Failed { reason: reason.to_string() });
+        }
+    }
+}

@@ -372,10 +372,7 @@ fn refused(plan: &Plan) -> String {
 #[test]
 fn bad_plans_get_a_sentence() {
     let cases: [(&dyn Fn(&mut Evolve), &str); 16] = [
-        (
-            &|p| p.space.kernel = vec![],
-            "`evolve.space.kernel` is empty; there is at least the baseline's own value",
-        ),
+        (&|p| p.space.kernel = vec![], "`evolve.space.kernel` is empty; there is at least one choice"),
         (&|p| p.space.kernel = vec![3, 4], "`evolve.space.kernel` has 4; a kernel's side is odd"),
         (&|p| p.space.expand_ratio = vec![0], "`evolve.space.expand_ratio` is 0; it must lie in 1 to 100"),
         (&|p| p.space.se_ratio = vec![1.5], "`evolve.space.se_ratio` is 1.5; it must lie in 0 to 1"),
@@ -384,10 +381,7 @@ fn bad_plans_get_a_sentence() {
             "`evolve.space.width` is NaN; it must be a finite number above 0",
         ),
         (&|p| p.space.depth = vec![0, 1, 0], "`evolve.space.depth` has 0 twice"),
-        (
-            &|p| p.space.skip = vec![],
-            "`evolve.space.skip` is empty; there is at least the baseline's own value",
-        ),
+        (&|p| p.space.skip = vec![], "`evolve.space.skip` is empty; there is at least one choice"),
         (&|p| p.space.width = vec![1.0; 101], "`evolve.space.width` has 101 values; it has 100 at most"),
         (&|p| p.sample = 9, "`evolve.sample` is 9; it must lie in 1 to 8"),
         (&|p| p.population = 1, "`evolve.population` is 1; it must lie in 2 to 1000000"),
@@ -446,4 +440,24 @@ fn without_a_cost_there_is_no_search() {
     let mut nothing = |_: &ArchSpec, _: &Totals| Ok(0.0);
     let error = Evolution::new(&plan, &mut nothing).err().unwrap().to_string();
     assert_eq!(error, "the cost of tiny cannot be had: it came to 0, which is no cost");
+}
+
+/// The plans in `plans/` are searches, and the full one has the paper's T of 400 million multiply-adds.
+#[test]
+fn the_committed_evolutions_are_searches() {
+    for (name, trials, later) in [("tiny", 16, 64), ("cifar", 32, 192), ("full", 64, 1872)] {
+        let file = format!("{}/../../plans/evolve-{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let search = Evolution::new(&Plan::open(file).unwrap(), macs()).unwrap();
+        let round = search.round(&Results::new()).unwrap().unwrap();
+        assert_eq!((round.trials.len(), round.later), (trials, later), "{name}");
+        if name == "full" {
+            let target = search.objective().target_cost;
+            assert!((target / 400e6 - 1.0).abs() < 1e-4, "{target}");
+            assert!(
+                search.space().size() > 1.2e14 && search.space().size() < 1.3e14,
+                "{}",
+                search.space().size()
+            );
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! `efficientnet scale`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::search::{ReportArgs, SearchArgs};
+use super::{positive, seconds};
 
 #[derive(Debug, Args)]
 pub struct ScaleArgs {
@@ -19,6 +22,8 @@ pub enum ScaleCommand {
     Fit(FitArgs),
     /// The largest network of a rule within a budget
     Grow(GrowArgs),
+    /// Milliseconds of networks on this machine: predicted from measured blocks, and measured
+    Latency(LatencyArgs),
     /// The networks on the paper's grid of alpha, beta and gamma
     Grid(GridArgs),
     /// Tables 2, 3 and 7 of the paper beside our counts
@@ -102,9 +107,9 @@ pub struct GrowArgs {
     /// The network to start from: a name, or a baseline's .toml file
     #[arg(value_name = "MODEL|FILE.toml")]
     pub model: String,
-    /// 1.8GMACs, 12Mparams, 40Mactivations or 64MiB (of activations at once, one image in f32)
+    /// 1.8GMACs, 12Mparams, 40Mactivations, 64MiB (of activations at once, one image in f32) or 20ms (of a forward pass)
     #[arg(long, value_name = "BUDGET")]
-    pub budget: efficientnet_scaling::Budget,
+    pub budget: efficientnet_scaling::Limit,
     /// compound, depth, width, resolution or fast; several with commas
     #[arg(long, value_name = "RULE,...", value_delimiter = ',', default_value = "compound")]
     pub rule: Vec<String>,
@@ -113,6 +118,39 @@ pub struct GrowArgs {
     pub shrink: bool,
     #[command(flatten)]
     pub base: BaseArgs,
+    #[command(flatten, next_help_heading = "For a budget in ms")]
+    pub clock: ClockArgs,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// With what milliseconds are measured.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct ClockArgs {
+    /// flex (the default), ndarray, tch, tch:cuda:0, wgpu, vulkan, cuda:0 or cpu
+    #[arg(long)]
+    pub device: Option<String>,
+    /// On flex, time Burn's own modules and not the compiled network
+    #[arg(long)]
+    pub plain: bool,
+    /// Images in one forward pass (default 1)
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub batch: Option<usize>,
+    /// Keep what is measured in this file, and measure nothing again that is in it
+    #[arg(long, value_name = "FILE.json")]
+    pub table: Option<PathBuf>,
+    /// Seconds for each piece of a network, ten times as long for a whole one (default 0.1)
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub seconds: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub struct LatencyArgs {
+    /// Networks: names, or baselines' .toml files; a single one is taken with ten scalings of it
+    #[arg(value_name = "MODEL|FILE.toml", default_value = "efficientnet-b0")]
+    pub models: Vec<String>,
+    #[command(flatten)]
+    pub clock: ClockArgs,
     #[command(flatten)]
     pub format: FormatArgs,
 }

@@ -4,7 +4,7 @@
 //! another's caches, memory or tuned kernels. A run ends with reading the logits back: that is what a user waits for, and
 //! lazy backends compute nothing before.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use efficientnet_arch::{ArchSpec, Coefficients};
@@ -14,8 +14,10 @@ use efficientnet_weights::{Weights, synthetic};
 use serde::Serialize;
 
 use crate::args::MeasureArgs;
+use crate::engine::timed;
 use crate::error::CliError;
-use crate::{Outcome, engine, interrupt, loading, output};
+use crate::timing::{milliseconds, percentile, repeat};
+use crate::{Outcome, interrupt, loading, output};
 
 #[derive(Serialize)]
 struct Measurement {
@@ -62,8 +64,9 @@ pub fn run(args: &MeasureArgs) -> Outcome {
 
     let reference = args.reference.as_deref().map(|path| npy::read(path, 2)).transpose()?;
     let (logits, first) = timed(&network, &input)?;
-    let warmup = repeat(&network, &input, args.warmup_seconds, 0)?;
-    let mut times = repeat(&network, &input, args.seconds, 3)?;
+    let mut pass = || Ok(timed(&network, &input)?.1);
+    let warmup = repeat(args.warmup_seconds, 0, &mut pass)?;
+    let mut times = repeat(args.seconds, 3, &mut pass)?;
     times.sort_by(f64::total_cmp);
 
     let spec = network.spec();
@@ -134,35 +137,6 @@ fn at_resolution(spec: ArchSpec, resolution: Option<usize>) -> Result<ArchSpec, 
     Ok(spec.rescaled(Coefficients { resolution, ..own })?)
 }
 
-/// One forward pass, with the milliseconds from the call to the logits in hand.
-fn timed(network: &Network, input: &Tensor<4>) -> Result<(Array, f64), CliError> {
-    let started = Instant::now();
-    let logits = engine::forward(network, input.clone())?;
-    Ok((logits, milliseconds(started.elapsed())))
-}
-
-/// Runs for `seconds`, but `least` times however long that takes.
-fn repeat(network: &Network, input: &Tensor<4>, seconds: f64, least: usize) -> Result<Vec<f64>, CliError> {
-    let until = Instant::now() + Duration::from_secs_f64(seconds);
-    let mut times = Vec::new();
-    while times.len() < least || Instant::now() < until {
-        if interrupt::asked() {
-            return Err(CliError::Interrupted);
-        }
-        times.push(timed(network, input)?.1);
-    }
-    Ok(times)
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
-}
-
-/// Nearest rank; `sorted` is not empty.
-fn percentile(sorted: &[f64], fraction: f64) -> f64 {
-    sorted[((sorted.len() - 1) as f64 * fraction).round() as usize]
-}
-
 fn agreement(args: &MeasureArgs, found: &Array, reference: &Array) -> Result<Agreement, CliError> {
     let path = args.reference.as_deref().map_or(String::new(), |path| path.display().to_string());
     if found.shape != reference.shape {
@@ -210,19 +184,5 @@ impl Measurement {
             )
         }));
         lines.join("\n")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_of_a_few_runs() {
-        let sorted = [1.0, 2.0, 3.0, 4.0, 5.0];
-        assert_eq!(percentile(&sorted, 0.0), 1.0);
-        assert_eq!(percentile(&sorted, 0.5), 3.0);
-        assert_eq!(percentile(&sorted, 0.9), 5.0);
-        assert_eq!(percentile(&[7.0], 0.9), 7.0);
     }
 }

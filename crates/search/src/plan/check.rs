@@ -196,7 +196,7 @@ fn choices<T: PartialEq + Display>(
     fits: impl Fn(&str, &T) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     let key = format!("evolve.space.{name}");
-    ensure(!values.is_empty(), &key, || "is empty; there is at least the baseline's own value".into())?;
+    ensure(!values.is_empty(), &key, || "is empty; there is at least one choice".into())?;
     // A genome has a byte for each choice.
     ensure(values.len() <= 100, &key, || format!("has {} values; it has 100 at most", values.len()))?;
     for (index, value) in values.iter().enumerate() {

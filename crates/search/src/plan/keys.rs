@@ -6,8 +6,11 @@ use efficientnet_scaling::Grid;
 use super::error::{Problem, plain_key};
 use super::{Arm, Coefficients, Compare, Document, Evolve, Factors, Proxy, Space};
 
+/// A table and who says its keys.
+type Table = (&'static str, fn() -> Keys);
+
 /// All tables, and who says their keys; those of the plan itself for the empty name.
-const TABLES: [(&str, fn() -> Keys); 12] = [
+const TABLES: [Table; 12] = [
     ("", keys_of::<Document>),
     ("proxy", keys_of::<Proxy>),
     ("compare", keys_of::<Compare>),
@@ -42,7 +45,7 @@ pub(super) fn unknown(name: &str) -> Option<Problem> {
 
 /// A key of exactly this name, or nearly, in another table.
 fn elsewhere(key: &str) -> Option<String> {
-    let near = |(table, keys): &(&str, fn() -> Keys)| {
+    let near = |(table, keys): &Table| {
         let near = nearest(key, keys().iter().copied())?;
         Some(if table.is_empty() { near.to_string() } else { format!("{table}.{near}") })
     };

@@ -1,5 +1,6 @@
 //! How one trial is trained: the proxy's recipe with what differs from trial to trial.
 
+use efficientnet_data::Transform;
 use efficientnet_runs::recipe::{Recipe, RecipeError};
 
 use super::{Plan, PlanError};
@@ -28,15 +29,18 @@ impl Plan {
     }
 
     pub(super) fn recipe(&self, size: usize, epochs: u64, seed: u64, name: &str) -> Result<Recipe, Problem> {
-        let sized = |key: &str, transform: &Option<String>| {
-            transform.as_ref().map(|transform| format!("data.{key}={}", with_size(transform, size)))
-        };
-        let transforms =
-            [sized("transform", &self.proxy.transform), sized("eval_transform", &self.proxy.eval_transform)];
-        let own = [format!("training.epochs={epochs}"), format!("seed={seed}"), format!("name=\"{name}\"")];
-        let settings: Vec<String> = transforms.into_iter().flatten().chain(own).collect();
-        let recipe = self.beside.recipe.with_all(settings.iter().map(String::as_str));
-        recipe.map_err(|error| of_proxy(&error, size, epochs))
+        let mut recipe = self.beside.recipe.clone();
+        recipe.name = name.to_string();
+        recipe.seed = seed;
+        recipe.training.epochs = epochs;
+        if let Some(transform) = &self.proxy.transform {
+            recipe.data.transform = sized("proxy.transform", transform, size)?;
+        }
+        if let Some(transform) = &self.proxy.eval_transform {
+            recipe.data.eval_transform = sized("proxy.eval_transform", transform, size)?;
+        }
+        recipe.check().map_err(|error| of_proxy(&error, size, epochs))?;
+        Ok(recipe)
     }
 }
 
@@ -52,6 +56,8 @@ fn of_proxy(error: &RecipeError, size: usize, epochs: u64) -> Problem {
 }
 
 /// The transform with the sizes in place of `{size}` and `{size/8}`.
-fn with_size(transform: &str, size: usize) -> String {
-    transform.replace("{size}", &size.to_string()).replace("{size/8}", &size.div_ceil(8).to_string())
+fn sized(key: &str, transform: &str, size: usize) -> Result<Transform, Problem> {
+    let text =
+        transform.replace("{size}", &size.to_string()).replace("{size/8}", &size.div_ceil(8).to_string());
+    text.parse().map_err(|error| Problem::new(key, format!("is no transform at {size} pixels: {error}")))
 }

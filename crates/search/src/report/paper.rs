@@ -63,6 +63,7 @@ pub fn figure(source: &Source<'_>) -> Option<Figure> {
             }),
         }
     }
+    from_the_baseline(&mut traces);
     if traces.is_empty() {
         return None;
     }
@@ -74,6 +75,19 @@ pub fn figure(source: &Source<'_>) -> Option<Figure> {
         suffix: "\u{a0}%",
     };
     Some(Figure::of("paper", &Plot { chart, traces, level: None }))
+}
+
+/// Joins each network to the one that it was scaled from, where there is one baseline.
+fn from_the_baseline(traces: &mut [Trace]) {
+    let Some((baseline, scaled)) = traces.split_first_mut() else { return };
+    if let [start] = &baseline.points[..] {
+        for trace in scaled.iter_mut().filter(|trace| trace.points.len() == 1) {
+            trace.join = Join::Straight;
+            trace.points.insert(0, start.clone());
+        }
+        // Its sign lies over those of the lines that begin there.
+        traces.rotate_left(1);
+    }
 }
 
 /// A row's legend.

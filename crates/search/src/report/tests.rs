@@ -165,6 +165,15 @@ fn a_single_seed_claims_nothing() {
 }
 
 #[test]
+fn a_line_alone_says_whether_it_still_gains() {
+    let mut made = compared(3);
+    made.lineup.arms.truncate(1);
+    let page = &made.files()["report.html"];
+    assert!(page.contains("compound: from 2.00 to 4.00 times the cost each doubling brings +"), "{page}");
+    assert!(page.contains("which can be told from none"));
+}
+
+#[test]
 fn a_search_that_has_not_begun_or_not_ended_says_so() {
     let mut made = compared(3);
     made.planned = Some(21);

@@ -4,7 +4,7 @@ use efficientnet_charts::number::{counted, duration, whole};
 
 use super::figure::hundred;
 use super::{Source, evolution};
-use crate::analysis::{Analysis, F_LEVEL, Landscape, Noise, Surface, Verdict};
+use crate::analysis::{Analysis, F_LEVEL, Landscape, Line, Noise, Surface, Verdict};
 use crate::{Strategies, Task};
 
 /// Whether the search is at its end; none where it is, or where nobody knows.
@@ -32,6 +32,9 @@ pub fn findings(analysis: &Analysis) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(comparison) = &analysis.comparison {
         found.extend(comparison.overall.iter().map(|difference| difference.sentence() + "."));
+        if comparison.differences.is_empty() {
+            found.extend(comparison.lines.iter().filter_map(last_gain));
+        }
         let told = comparison.differences.iter().filter(|d| d.verdict != Verdict::CannotBeTold).count();
         if !comparison.differences.is_empty() {
             found.push(format!(
@@ -48,6 +51,25 @@ pub fn findings(analysis: &Analysis) -> Vec<String> {
         found.push(evolution::verdict(summary));
     }
     found
+}
+
+/// What the last step of a line brought.
+fn last_gain(line: &Line) -> Option<String> {
+    let gain = line.gains.last()?;
+    let told = match gain.interval {
+        Some(interval) if interval.excludes_zero() => "which can be told from none",
+        _ => "which cannot be told from none",
+    };
+    let interval = gain.interval.map_or_else(String::new, |interval| {
+        format!(" ({:+.2} to {:+.2})", hundred(interval.low), hundred(interval.high))
+    });
+    Some(format!(
+        "{}: from {:.2} to {:.2} times the cost each doubling brings {:+.2} points{interval}, {told}.",
+        line.name,
+        gain.from,
+        gain.to,
+        hundred(gain.per_doubling)
+    ))
 }
 
 fn coefficients(analysis: &Analysis, landscape: &Landscape) -> Vec<String> {
@@ -94,13 +116,13 @@ fn told_apart(noise: &Noise) -> Option<String> {
     let chance = noise.chance?;
     Some(if chance < F_LEVEL {
         format!(
-            "The networks trained for {} differ by more than their seeds do (analysis of variance: {} by chance).",
+            "Taken one by one, the networks trained for {} differ by more than their seeds do (analysis of variance: {} by chance).",
             counted(noise.epochs, "epoch", "epochs"),
             probability(chance)
         )
     } else {
         format!(
-            "The networks trained for {} cannot be told apart: they differ no more than their seeds do (analysis of variance: {} \
+            "Taken one by one, the networks trained for {} cannot be told apart: they differ no more than their seeds do (analysis of variance: {} \
              by chance).",
             counted(noise.epochs, "epoch", "epochs"),
             probability(chance)

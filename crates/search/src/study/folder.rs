@@ -51,7 +51,7 @@ pub(super) fn enter(
     fs::create_dir_all(dir).map_err(|error| io_error(dir, "made", error))?;
     let lock = lock(dir, shard)?;
     // Another shard may have begun one meanwhile.
-    if dir.join(PLAN).is_file() {
+    if !exists && dir.join(PLAN).is_file() {
         same_plan(dir, hash)?;
     }
     let own = dir.join(format!("environment-{shard}.json"));

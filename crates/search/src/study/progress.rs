@@ -147,3 +147,27 @@ impl Figures {
         format!("trial {}/{}: {} (epochs {epochs}, seed {seed}): {ended}", self.done, self.total, row.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_is_known() {
+        let mut figures = Figures {
+            total: 12,
+            name: "tiny d1.00 w1.10 r32".to_string(),
+            share: 0.25,
+            ..Figures::default()
+        };
+        assert_eq!(figures.line(), "trial 1/12, tiny d1.00 w1.10 r32, 25 % of it");
+        figures.done = 3;
+        figures.last = Some(0.5);
+        figures.see(0.5, "b");
+        figures.see(0.4, "a");
+        assert_eq!(
+            figures.line(),
+            "trial 4/12, tiny d1.00 w1.10 r32, 25 % of it, last top-1 50.00 %, best 50.00 % (b)"
+        );
+    }
+}

@@ -27,8 +27,8 @@ blocks = ["r1_k3_s11_e1_i8_o8_se0.25", "r2_k3_s22_e2_i8_o16_se0.25", "r2_k3_s22_
 pub const PROXY: &str = r#"
 [proxy]
 recipe = "proxy"
-transform = "resize({size}, bilinear) | flip(0.5) | normalize(imagenet)"
-eval_transform = "resize({size}, bilinear) | normalize(imagenet)"
+transform = "squash({size}, bilinear) | flip(0.5) | normalize(imagenet)"
+eval_transform = "squash({size}, bilinear) | normalize(imagenet)"
 epochs = 9
 seeds = [0, 1]
 "#;

@@ -1,18 +1,20 @@
 //! `efficientnet scale grow`: the largest network of a rule, or of several, within a budget.
 
 use efficientnet_arch::ArchSpec;
-use efficientnet_scaling::{Budget, CompoundRule, GrowOptions, Grown, Scaler, ScalingError};
+use efficientnet_scaling::{CompoundRule, GrowOptions, Grown, Limit, Scaler, ScalingError};
+use efficientnet_search::NetworkKey;
+use efficientnet_search::latency::Predictor;
 use serde::Serialize;
 
-use super::{megabytes, network, pixels, print, short};
-use crate::args::scale::GrowArgs;
+use super::{latency, megabytes, network, pixels, print, short};
+use crate::args::scale::{ClockArgs, GrowArgs};
 use crate::output::{self, scaled};
-use crate::{Outcome, error::CliError};
+use crate::{Outcome, error::CliError, interrupt};
 
 #[derive(Serialize)]
 struct Asked<'a> {
     base: &'a str,
-    budget: Budget,
+    budget: Limit,
 }
 
 /// Flat, so that it is a line of CSV as well.
@@ -32,30 +34,101 @@ struct Row<'a> {
     activations: u64,
     peak_activation_bytes: u64,
     macs_ratio: f64,
-    cost: u64,
-    next_cost: Option<u64>,
+    cost: Amount,
+    next_cost: Option<Amount>,
     budget_used: f64,
+    /// Of a budget in milliseconds: what the network takes as a whole; its cost is what was predicted.
+    measured_ms: Option<f64>,
+}
+
+/// A count, or milliseconds.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Amount {
+    Count(u64),
+    Milliseconds(f64),
 }
 
 pub fn run(args: &GrowArgs) -> Outcome {
     let base = network(&args.model)?;
-    let rows = args.rule.iter().map(|rule| row(args, &base, rule)).collect::<Result<Vec<_>, CliError>>()?;
+    let mut clock = match args.budget {
+        Limit::Latency(_) => Some(clock(args, &base)?),
+        Limit::Counted(_) if args.clock != ClockArgs::default() => {
+            let sentence = "--device, --plain, --batch, --table and --seconds go with a budget in ms";
+            return Err(CliError::Usage(sentence.to_string()));
+        }
+        Limit::Counted(_) => None,
+    };
+    let row = |rule| row(args, &base, rule, clock.as_mut());
+    let rows = args.rule.iter().map(row).collect::<Result<Vec<_>, CliError>>()?;
     let asked = Asked { base: &base.name, budget: args.budget };
     print(&args.format, asked, &rows, || {
-        let show = args.budget.quantity().show(args.budget.amount());
-        let header =
-            ["rule", "phi", "d", "w", "pixels", "params", "macs", "activations", "peak", "of budget"];
+        let mut header =
+            vec!["rule", "phi", "d", "w", "pixels", "params", "macs", "activations", "peak", "of budget"];
+        if clock.is_some() {
+            header.extend(["predicted ms", "measured ms"]);
+        }
         let table = output::table(&header, &header[1..], rows.iter().map(Row::cells));
-        format!("the largest from {} within {show}\n\n{table}", base.name)
+        format!("the largest from {} within {}\n\n{table}", base.name, args.budget.show())
     })
 }
 
-fn row<'a>(args: &GrowArgs, base: &ArchSpec, name: &'a str) -> Result<Row<'a>, CliError> {
+/// What tells milliseconds, once everything is known to be right that can be known without measuring.
+fn clock(args: &GrowArgs, base: &ArchSpec) -> Result<Predictor<'static>, CliError> {
+    args.rule.iter().try_for_each(|name| rule(args, name).map(drop))?;
+    interrupt::listen();
+    let mut predictor = latency::predictor(&args.clock)?;
+    latency::calibrate_around(&mut predictor, base)?;
+    Ok(predictor)
+}
+
+fn row<'a>(
+    args: &GrowArgs,
+    base: &ArchSpec,
+    name: &'a str,
+    clock: Option<&mut Predictor<'_>>,
+) -> Result<Row<'a>, CliError> {
     let rule = rule(args, name)?;
     let scaler = Scaler::new(base.clone(), rule)?.with_pixels(pixels(args.base.multiple))?;
-    let options = GrowOptions { shrink: args.shrink, ..GrowOptions::default() };
-    let grown = scaler.grow(&args.budget, options).map_err(with_option)?;
-    Ok(Row::of(name, rule, &grown, args.budget))
+    let (grown, measured_ms) = match (args.budget, clock) {
+        (Limit::Latency(milliseconds), Some(clock)) => {
+            let grown = within(milliseconds, args.shrink, &scaler, clock)?;
+            let spec = scaler.spec(grown.point.phi)?;
+            clock.measure(std::slice::from_ref(&spec))?;
+            let whole = clock.table().networks.get(&NetworkKey::of(&spec));
+            (grown, whole.map(|whole| whole.timing.median_ms))
+        }
+        (Limit::Counted(budget), _) => {
+            let options = GrowOptions { shrink: args.shrink, ..GrowOptions::default() };
+            (scaler.grow(&budget, options).map_err(with_option)?, None)
+        }
+        (Limit::Latency(_), None) => {
+            return Err(CliError::Failure("nothing measures milliseconds".to_string()));
+        }
+    };
+    Ok(Row::of(name, rule, &grown, args.budget, measured_ms))
+}
+
+/// The largest network whose predicted latency is within the budget.
+fn within(
+    milliseconds: f64,
+    shrink: bool,
+    scaler: &Scaler,
+    clock: &mut Predictor<'_>,
+) -> Result<Grown, CliError> {
+    let mut failure = None;
+    let options = GrowOptions { shrink, ..GrowOptions::measured() };
+    let grown = scaler.grow_timed(milliseconds, options, |spec| {
+        // No number ends the search; why there is none is kept.
+        clock.predict(spec).unwrap_or_else(|error| {
+            failure = Some(error);
+            f64::NAN
+        })
+    });
+    match failure {
+        Some(error) => Err(error.into()),
+        None => grown.map_err(with_option),
+    }
 }
 
 /// The sentence of a budget that is too small, with what to type.
@@ -82,8 +155,12 @@ fn rule(args: &GrowArgs, name: &str) -> Result<CompoundRule, CliError> {
 }
 
 impl<'a> Row<'a> {
-    fn of(name: &'a str, rule: CompoundRule, grown: &Grown, budget: Budget) -> Self {
+    fn of(name: &'a str, rule: CompoundRule, grown: &Grown, budget: Limit, measured_ms: Option<f64>) -> Self {
         let point = grown.point;
+        let amount = |cost: f64| match budget {
+            Limit::Counted(_) => Amount::Count(cost as u64),
+            Limit::Latency(_) => Amount::Milliseconds(cost),
+        };
         Self {
             rule: name,
             alpha: rule.alpha(),
@@ -99,14 +176,15 @@ impl<'a> Row<'a> {
             activations: point.activations,
             peak_activation_bytes: point.peak_activation_bytes,
             macs_ratio: point.macs_ratio,
-            cost: grown.cost as u64,
-            next_cost: grown.next_cost.map(|cost| cost as u64),
-            budget_used: grown.cost / budget.amount() as f64,
+            cost: amount(grown.cost),
+            next_cost: grown.next_cost.map(amount),
+            budget_used: grown.cost / budget.amount(),
+            measured_ms,
         }
     }
 
     fn cells(&self) -> Vec<String> {
-        vec![
+        let mut cells = vec![
             self.rule.to_string(),
             self.phi.to_string(),
             short(self.depth),
@@ -117,6 +195,10 @@ impl<'a> Row<'a> {
             scaled(self.activations, 1e6, "M"),
             megabytes(self.peak_activation_bytes),
             format!("{:.1} %", self.budget_used * 100.0),
-        ]
+        ];
+        if let (Amount::Milliseconds(predicted), Some(measured)) = (&self.cost, self.measured_ms) {
+            cells.extend([short(*predicted), short(measured)]);
+        }
+        cells
     }
 }

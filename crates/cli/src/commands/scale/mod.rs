@@ -1,8 +1,9 @@
-//! `efficientnet scale`: the compound scaling method, from counts alone, and the search for it, which trains.
+//! `efficientnet scale`: the compound scaling method, from counts and from measured times, and the search for it, which trains.
 
 mod fit;
 mod grid;
 mod grow;
+pub mod latency;
 mod paper;
 mod search;
 mod table;
@@ -21,6 +22,7 @@ pub fn run(args: &ScaleArgs) -> Outcome {
         ScaleCommand::Table(args) => table::run(args),
         ScaleCommand::Fit(args) => fit::run(args),
         ScaleCommand::Grow(args) => grow::run(args),
+        ScaleCommand::Latency(args) => latency::run(args),
         ScaleCommand::Grid(args) => grid::run(args),
         ScaleCommand::Paper(args) => paper::run(args),
         ScaleCommand::Search(args) => search::run(args),

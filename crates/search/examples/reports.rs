@@ -1,4 +1,4 @@
-//! Reports of made-up searches, to look at: `cargo run -p efficientnet-search --example report -- [FOLDER]`.
+//! Reports of made-up searches, to look at: `cargo run -p efficientnet-search --example reports -- [FOLDER]`.
 //!
 //! The networks and their costs are real; how good they are is a formula with noise.
 
