@@ -148,6 +148,17 @@ impl From<StudyError> for CliError {
     }
 }
 
+impl From<ReportError> for CliError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Study(error) => error.into(),
+            ReportError::Plan(error) => error.into(),
+            ReportError::Evolve(error) => error.into(),
+            ReportError::Write { .. } => Self::Failure(error.to_string()),
+        }
+    }
+}
+
 impl From<LatencyError> for CliError {
     fn from(error: LatencyError) -> Self {
         match error {
@@ -156,17 +167,6 @@ impl From<LatencyError> for CliError {
             LatencyError::Clock(_) | LatencyError::NoTime { .. } => Self::Failure(error.to_string()),
             LatencyError::File { action, .. } if action != "read" => Self::Failure(error.to_string()),
             other => Self::Usage(other.to_string()),
-        }
-    }
-}
-
-impl From<ReportError> for CliError {
-    fn from(error: ReportError) -> Self {
-        match error {
-            ReportError::Study(error) => error.into(),
-            ReportError::Plan(error) => error.into(),
-            ReportError::Evolve(error) => error.into(),
-            ReportError::Write { .. } => Self::Failure(error.to_string()),
         }
     }
 }

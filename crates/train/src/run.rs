@@ -68,7 +68,7 @@ pub fn train_quietly(job: Job, place: &Place, progress: &mut dyn FnMut(f64)) -> 
 fn work(job: Job, place: &Place, progress: Option<&mut dyn FnMut(f64)>) -> Result<Finished, TrainError> {
     job.recipe.check()?;
     let identity = job.identity()?;
-    let Job { recipe, network, images, init, folder, resume, environment, leave, linear_baseline } = job;
+    let Job { mut recipe, network, images, init, folder, resume, environment, leave, linear_baseline } = job;
     match recipe.training.precision {
         Precision::F32 => {}
         Precision::Bf16 => return Err(TrainError::Precision("bf16")),
@@ -79,6 +79,10 @@ fn work(job: Job, place: &Place, progress: Option<&mut dyn FnMut(f64)>) -> Resul
         None => Images::open(&recipe)?,
     };
     let is_its_own = network.is_some();
+    if is_its_own {
+        // It brings its own; one that grows from stage to stage is still the recipe's.
+        recipe.model.dropout = None;
+    }
     let network = match network {
         Some(network) => network,
         None => start::of_recipe(&recipe)?,
