@@ -22,6 +22,9 @@ pub use fit::{Accuracy, Correction, Point};
 pub use predictor::Predictor;
 pub use table::{LatencyTable, Setup, Whole};
 
+/// The table's file in a search's folder.
+pub const TABLE: &str = "latency.json";
+
 /// A time that was measured again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Timing {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Shard, StudyError};
 use crate::Plan;
+use crate::latency::TABLE;
 use crate::plan::PLAN;
 
 /// What `environment-*.json` holds.
@@ -81,7 +82,8 @@ fn lock(dir: &Path, shard: Shard) -> Result<Lock, StudyError> {
     })
 }
 
-/// Refuses a folder with anything in it but what a killed beginning leaves.
+/// Refuses a folder with anything in it but what a killed beginning leaves, and the latencies that the plan's networks were
+/// looked for by.
 fn vacant(dir: &Path, files: &[(String, String)]) -> Result<(), StudyError> {
     if !dir.exists() {
         return Ok(());
@@ -89,7 +91,8 @@ fn vacant(dir: &Path, files: &[(String, String)]) -> Result<(), StudyError> {
     let ours = |name: &str| {
         let begun =
             [".lock-", "environment-", "trials-", "times-"].iter().any(|start| name.starts_with(start));
-        begun || is_part(name) || files.iter().any(|(file, _)| file == name)
+        let latencies = name.trim_start_matches('.').starts_with(TABLE);
+        begun || latencies || is_part(name) || files.iter().any(|(file, _)| file == name)
     };
     match names(dir)?.into_iter().find(|name| !ours(name)) {
         Some(other) => Err(FolderError::Foreign { path: dir.to_path_buf(), other }.into()),

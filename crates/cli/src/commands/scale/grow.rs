@@ -59,7 +59,7 @@ pub fn run(args: &GrowArgs) -> Outcome {
         }
         Limit::Counted(_) => None,
     };
-    let row = |rule| row(args, &base, rule, clock.as_mut());
+    let row = |rule: &String| row(args, &base, rule, clock.as_mut());
     let rows = args.rule.iter().map(row).collect::<Result<Vec<_>, CliError>>()?;
     let asked = Asked { base: &base.name, budget: args.budget };
     print(&args.format, asked, &rows, || {

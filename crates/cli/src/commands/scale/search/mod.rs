@@ -14,10 +14,11 @@ use std::sync::Arc;
 use efficientnet_arch::{ArchSpec, Totals};
 use efficientnet_search::{
     Candidate, CostKind, CostOf, Ended, Evolution, Lineup, NetworkKey, Plan, Progress, Results, Strategy,
-    Study, count_cost,
+    Study, count_cost, latency,
 };
 use efficientnet_train::Alone;
 
+use super::latency::latency_cost;
 use crate::args::search::{ReportArgs, SearchArgs};
 use crate::error::CliError;
 use crate::{Outcome, interrupt, output, place};
@@ -69,13 +70,14 @@ pub fn report(args: &ReportArgs) -> Outcome {
 /// What a network costs by a plan's measure.
 type Cost = Box<dyn FnMut(&ArchSpec, &Totals) -> Result<f64, String>>;
 
-/// What networks cost on `device` by the plan's measure; `_folder` is the search's. Counts need no device; a latency would be
-/// predicted here, from blocks that are measured on it.
-fn cost_of(plan: &Plan, _device: &str, _folder: &Path) -> Result<Cost, CliError> {
+/// What networks cost on `device` by the plan's measure. Counts need no device; a latency is predicted from pieces that are
+/// measured on it, and kept in the search's `folder`.
+fn cost_of(plan: &Plan, device: &str, folder: &Path) -> Result<Cost, CliError> {
     match plan.cost {
         CostKind::Latency => {
-            let sentence = "cost = \"latency\" is not there yet; take macs, params or activations";
-            Err(CliError::Usage(sentence.to_string()))
+            let made = std::fs::create_dir_all(folder);
+            made.map_err(|error| CliError::Failure(format!("{} cannot be made: {error}", folder.display())))?;
+            Ok(Box::new(latency_cost(device, &folder.join(latency::TABLE))?))
         }
         kind => Ok(Box::new(count_cost(kind))),
     }
