@@ -2,7 +2,7 @@
 //! and adds to that. So all of them have the same numbers, whoever came first.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use efficientnet_data::write_atomically;
