@@ -86,7 +86,7 @@ fn every_line_scales_up_and_down() {
 fn a_dimension_that_a_rule_leaves_alone_asks_for_no_phi() {
     let line = Line::named("efficientnet").unwrap();
     let scaler = Scaler::new(line.base, CompoundRule::depth_only()).unwrap();
-    let b4 = efficientnet_arch::ArchSpec::named("efficientnet-b4").unwrap();
+    let b4 = ArchSpec::named("efficientnet-b4").unwrap();
     let fit = scaler.fit(b4.coefficients, b4.totals().unwrap());
     let Fit { phi_depth, phi_width, phi_resolution, phi_fit, .. } = fit;
     assert_eq!((phi_width, phi_resolution), (None, None));
@@ -125,7 +125,7 @@ blocks = [
 #[test]
 fn a_file_with_the_published_blocks_is_the_published_network() {
     let spec = BaselineFile::parse(MOBILENETV2).unwrap().spec().unwrap();
-    assert_eq!(spec, efficientnet_arch::ArchSpec::named("mobilenetv2").unwrap());
+    assert_eq!(spec, ArchSpec::named("mobilenetv2").unwrap());
     let spelled_out = r#"
         name = "mobilenetv2"
         stem_filters = 32
@@ -136,7 +136,7 @@ fn a_file_with_the_published_blocks_is_the_published_network() {
     "#;
     let text = MOBILENETV2.replace("name = \"mobilenetv2\"\nlike = \"mobilenetv2\"", spelled_out);
     let spec = BaselineFile::parse(&text).unwrap().spec().unwrap();
-    let wanted = efficientnet_arch::ArchSpec::named("mobilenetv2").unwrap();
+    let wanted = ArchSpec::named("mobilenetv2").unwrap();
     assert_eq!((spec.stages, spec.head), (wanted.stages, wanted.head));
 }
 

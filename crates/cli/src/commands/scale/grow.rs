@@ -59,8 +59,8 @@ pub fn run(args: &GrowArgs) -> Outcome {
         }
         Limit::Counted(_) => None,
     };
-    let row = |rule: &String| row(args, &base, rule, clock.as_mut());
-    let rows = args.rule.iter().map(row).collect::<Result<Vec<_>, CliError>>()?;
+    let rows = args.rule.iter().map(|rule| row(args, &base, rule, clock.as_mut()));
+    let rows = rows.collect::<Result<Vec<_>, CliError>>()?;
     let asked = Asked { base: &base.name, budget: args.budget };
     print(&args.format, asked, &rows, || {
         let mut header =

@@ -1,6 +1,6 @@
 //! Builds the lineup of a fine grid over EfficientNet-B0 and says how long that took on one core.
 //!
-//! `cargo run --release -p efficientnet-search --example grid [STEP [TOLERANCE]]`
+//! `cargo run --release -p efficientnet-search --example lineup [STEP [TOLERANCE]]`
 
 use std::path::Path;
 use std::time::Instant;
