@@ -48,7 +48,8 @@ pub struct Analysis {
     pub noise: Vec<Noise>,
     /// Trials that came to nothing.
     pub failures: Vec<Failure>,
-    /// The networks that no other beats in cost and top-1, as places in `trained`, cheapest first; of those trained longest.
+    /// The networks that no other beats in cost and top-1, as places in `trained`, cheapest first; of those that were
+    /// trained for most epochs, since others do not compare.
     pub front: Vec<usize>,
     /// The area that these dominate.
     pub hypervolume: Option<Hypervolume>,
@@ -77,7 +78,8 @@ impl Analysis {
     /// What `material` says. An empty journal gives an empty analysis.
     pub fn of(material: &Material<'_>) -> Self {
         let (trained, noise, failures) = trained::trained(material.rows);
-        let longest: Vec<usize> = (0..trained.len()).filter(|index| trained[*index].longest).collect();
+        let epochs = trained.iter().map(|network| network.epochs).max();
+        let longest: Vec<usize> = (0..trained.len()).filter(|i| Some(trained[*i].epochs) == epochs).collect();
         let points: Vec<Tradeoff> = longest.iter().map(|index| trained[*index].tradeoff()).collect();
         let front: Vec<usize> = pareto_front(&points).into_iter().map(|place| longest[place]).collect();
         let comparison = match &material.plan.task {

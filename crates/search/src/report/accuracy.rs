@@ -1,6 +1,7 @@
 //! All networks: top-1 over cost, with the front.
 
 use efficientnet_charts::chart::Chart;
+use efficientnet_charts::number::counted;
 use efficientnet_charts::plot::{Join, Plot, Trace, series};
 use efficientnet_charts::svg::Shape;
 
@@ -10,10 +11,10 @@ use crate::analysis::{Analysis, Trained};
 
 pub fn accuracy(source: &Source<'_>, analysis: &Analysis) -> Option<Figure> {
     let kind = source.material.plan.cost;
-    let longest: Vec<&Trained> = analysis.trained.iter().filter(|network| network.longest).collect();
-    if longest.is_empty() {
-        return None;
-    }
+    // Those of lower rungs do not compare.
+    let epochs = analysis.trained.iter().map(|network| network.epochs).max()?;
+    let longest: Vec<&Trained> = analysis.trained.iter().filter(|network| network.epochs == epochs).collect();
+    let title = format!("Top-1 over cost, after {}", counted(epochs, "epoch", "epochs"));
     let all = Trace {
         name: Some("networks".into()),
         class: "dots",
@@ -30,7 +31,7 @@ pub fn accuracy(source: &Source<'_>, analysis: &Analysis) -> Option<Figure> {
     };
     let traces = vec![all, front];
     let chart = Chart {
-        title: "Top-1 over cost",
+        title: &title,
         unit: unit(kind),
         x: cost_axis(&traces),
         y: top1_axis(&traces),

@@ -55,8 +55,8 @@ pub fn figure(source: &Source<'_>) -> Option<Figure> {
         match traces.iter_mut().find(|trace| trace.name.as_deref() == Some(name)) {
             Some(trace) => trace.points.push(point),
             None => traces.push(Trace {
-                class: series(traces.len()),
-                shape: Some(Shape::of(traces.len())),
+                class: series(sign(source, name)),
+                shape: Some(Shape::of(sign(source, name))),
                 join: if row.table == 2 { Join::Straight } else { Join::Apart },
                 name: Some(name.to_string()),
                 points: vec![point],
@@ -75,6 +75,18 @@ pub fn figure(source: &Source<'_>) -> Option<Figure> {
         suffix: "\u{a0}%",
     };
     Some(Figure::of("paper", &Plot { chart, traces, level: None }))
+}
+
+/// The place in the legend whose colour and sign a name has: that of our own line of this name, or one that is left.
+fn sign(source: &Source<'_>, name: &str) -> usize {
+    let arms = match &source.material.plan.task {
+        Task::Compare(compare) => compare.arm.as_slice(),
+        _ => &[],
+    };
+    let kinds = ["published", "compound", "depth", "width", "resolution"];
+    let own = arms.iter().position(|arm| arm.name == name);
+    let left = || kinds.iter().position(|kind| *kind == name).map_or(6, |place| arms.len() + place);
+    own.unwrap_or_else(left)
 }
 
 /// Joins each network to the one that it was scaled from, where there is one baseline.

@@ -78,12 +78,20 @@ fn coefficients(analysis: &Analysis, landscape: &Landscape) -> Vec<String> {
     let [alpha, beta, gamma] = winner.coefficients;
     let best = landscape.places.first();
     let chance = best.and_then(|place| place.best);
+    let among = match landscape.rungs.first() {
+        Some((epochs, networks)) if landscape.rungs.len() > 1 => format!(
+            ", which are among the {} that were trained for {} only",
+            counted(*networks as u64, "network", "networks"),
+            counted(*epochs, "epoch", "epochs")
+        ),
+        _ => String::new(),
+    };
     found.push(match (&winner.intervals, chance) {
         (Some(intervals), Some(chance)) => {
             let [a, b, g] = intervals.map(|quantiles| format!("{:.2} to {:.2}", quantiles.low, quantiles.high));
             format!(
                 "Best coefficients: alpha {alpha:.2} ({a}), beta {beta:.2} ({b}), gamma {gamma:.2} ({g}); in brackets, where 95 % \
-                 of the winners lie when the seeds are drawn again. This network comes first in {:.0} % of these draws.",
+                 of the winners lie when the seeds are drawn again. This network comes first in {:.0} % of these draws{among}.",
                 hundred(chance)
             )
         }
@@ -97,13 +105,17 @@ fn coefficients(analysis: &Analysis, landscape: &Landscape) -> Vec<String> {
         } else {
             "The measured network nearest to the paper's 1.2, 1.1, 1.15"
         };
-        let behind = best.map_or(0.0, |best| best.corrected - place.corrected);
-        found.push(format!(
-            "{whose} has rank {} of {}, {:.2} points behind the best.",
-            place.rank,
-            landscape.places.len(),
-            hundred(behind)
-        ));
+        let behind = match best {
+            // Top-1 after other numbers of epochs does not compare.
+            Some(best) if best.epochs != place.epochs => format!(
+                "it was given up after {}, the best was trained for {}",
+                counted(place.epochs, "epoch", "epochs"),
+                counted(best.epochs, "epoch", "epochs")
+            ),
+            Some(best) => format!("{:.2} points behind the best", hundred(best.corrected - place.corrected)),
+            None => String::new(),
+        };
+        found.push(format!("{whose} has rank {} of {}, {behind}.", place.rank, landscape.places.len()));
     }
     let epochs = best.map_or(0, |place| place.epochs);
     found.extend(analysis.noise_of(epochs).and_then(|noise| told_apart(noise)));
