@@ -59,8 +59,10 @@ pub fn run(args: &GrowArgs) -> Outcome {
         }
         Limit::Counted(_) => None,
     };
-    let rows = args.rule.iter().map(|rule| row(args, &base, rule, clock.as_mut()));
-    let rows = rows.collect::<Result<Vec<_>, CliError>>()?;
+    let mut rows = Vec::with_capacity(args.rule.len());
+    for rule in &args.rule {
+        rows.push(row(args, &base, rule, clock.as_mut())?);
+    }
     let asked = Asked { base: &base.name, budget: args.budget };
     print(&args.format, asked, &rows, || {
         let mut header =
