@@ -104,7 +104,7 @@ fn a_measured_cost_is_asked_for_few_networks_and_each_once() {
 #[test]
 fn a_time_is_said_in_milliseconds() {
     let scaler = scaler("efficientnet-b0", "compound");
-    let cost = |spec: &efficientnet_arch::ArchSpec| spec.totals().unwrap().macs as f64 * 1e-8;
+    let cost = |spec: &ArchSpec| spec.totals().unwrap().macs as f64 * 1e-8;
     let grown = scaler.grow_timed(10.0, GrowOptions::measured(), cost).unwrap();
     assert!(grown.cost <= 10.0 && grown.next_cost.unwrap() > 10.0);
     let text = scaler.grow_timed(2.0, GrowOptions::measured(), cost).unwrap_err().to_string();

@@ -1,5 +1,7 @@
 //! Evolution and its control over a made-up accuracy: no tensor, no clock.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 use std::fs;
 
 use efficientnet_arch::{ArchSpec, BlockArgs, Coefficients, Stage, Totals};
@@ -371,7 +373,8 @@ fn refused(plan: &Plan) -> String {
 
 #[test]
 fn bad_plans_get_a_sentence() {
-    let cases: [(&dyn Fn(&mut Evolve), &str); 16] = [
+    type Change<'a> = &'a dyn Fn(&mut Evolve);
+    let cases: [(Change, &str); 16] = [
         (&|p| p.space.kernel = vec![], "`evolve.space.kernel` is empty; there is at least one choice"),
         (&|p| p.space.kernel = vec![3, 4], "`evolve.space.kernel` has 4; a kernel's side is odd"),
         (&|p| p.space.expand_ratio = vec![0], "`evolve.space.expand_ratio` is 0; it must lie in 1 to 100"),

@@ -16,7 +16,7 @@ pub(crate) fn plan(task: Task) -> Plan {
     let text = "name = \"figure-8\"\nabout = \"Is compound scaling better than scaling one dimension?\"\nbaseline = \
                 \"efficientnet-b0\"\n[proxy]\nrecipe = \"proxy\"\ntransform = \"resize({size}, bilinear) | center_crop({size}) | normalize(imagenet)\"\neval_transform = \"resize({size}, bilinear) | center_crop({size}) | normalize(imagenet)\"\nepochs = \
                 4\nseeds = [0, 1, 2]\n[[compare.arm]]\nname = \"compound\"\nrule = \"compound\"\nphi = [1.0]\n";
-    let mut plan = Plan::parse(text, "plan.toml", std::path::Path::new(".")).unwrap();
+    let mut plan = Plan::parse(text, "plan.toml", Path::new(".")).unwrap();
     plan.task = task;
     plan
 }

@@ -118,7 +118,7 @@ fn coefficients(analysis: &Analysis, landscape: &Landscape) -> Vec<String> {
         found.push(format!("{whose} has rank {} of {}, {behind}.", place.rank, landscape.places.len()));
     }
     let epochs = best.map_or(0, |place| place.epochs);
-    found.extend(analysis.noise_of(epochs).and_then(|noise| told_apart(noise)));
+    found.extend(analysis.noise_of(epochs).and_then(told_apart));
     found.extend(landscape.surface.as_ref().map(|surface| smooth(surface, landscape.cells_epochs)));
     found
 }
