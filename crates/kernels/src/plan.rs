@@ -248,8 +248,23 @@ impl Work<'_> {
     }
 }
 
-/// Where the first thread adds how long it was in each step, if anybody wants to know.
+/// Where a thread's time in each step is added up, if anybody wants to know.
 type Times<'a> = Mutex<Option<&'a mut [Duration]>>;
+
+/// For how many steps times are wanted.
+fn wanted(times: &Times<'_>) -> Option<usize> {
+    times.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|times| times.len())
+}
+
+/// Adds what one of `threads` that work apart found. Any of them may have had more groups than another, even all of them:
+/// the mean is what a thread would have had of an equal share.
+fn share_out(times: &Times<'_>, own: Option<Vec<Duration>>, threads: usize) {
+    let Some(own) = own else { return };
+    let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
+    for (sum, own) in times.iter_mut().flat_map(|times| times.iter_mut()).zip(own) {
+        *sum += own.div_f64(threads as f64);
+    }
+}
 
 fn of_first<'a, 't>(
     times: &'a Times<'t>,
@@ -278,7 +293,9 @@ impl Task for Apart<'_, '_, '_> {
         let share = images / team.threads();
         // Groups do not go across the threads' shares, so that all threads have the same number of them.
         let groups = share.div_ceil(shapes.group);
-        let total = groups * team.threads();
+        let threads = team.threads();
+        let total = groups * threads;
+        let wanted = wanted(times);
         team.run(&|thread| {
             let mut lane = lanes[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let Lane { arena, scratch } = &mut *lane;
@@ -294,9 +311,9 @@ impl Task for Apart<'_, '_, '_> {
                 let data = &work.data[start * work.length..(start + count) * work.length];
                 let job = Job { program: &work.plan.program, shapes, images: data, count, arena };
                 let crew = Crew { threads: 1, next: &[], barrier: None };
-                let mut times = of_first(times, thread);
-                let times = times.as_mut().and_then(|times| times.as_deref_mut());
-                run(s, job, &crew, scratch, times);
+                let mut own = wanted.map(|steps| vec![Duration::ZERO; steps]);
+                run(s, job, &crew, scratch, own.as_deref_mut());
+                share_out(times, own, threads);
                 for slot in 0..count {
                     work.unpack(S::LANES, shapes, arena, slot, start + slot);
                 }

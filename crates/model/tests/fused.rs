@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Distribution, Gradients, Tensor, TensorData};
-use efficientnet_arch::ArchSpec;
+use efficientnet_arch::{Activation, ArchSpec};
 use efficientnet_model::Network;
 use efficientnet_ops::{Path, set_path};
 
@@ -103,6 +103,9 @@ fn compare(name: &str, device_name: &str) {
     assert_eq!(gradients.len(), expected.len());
     assert!(gradients.len() > 50);
     let largest = expected.values().map(|gradient| size(gradient)).fold(0.0, f64::max);
+    // Which of two roundings a number of about 0 gets decides whether its whole gradient goes through a ReLU. That is rare, and
+    // depends on the processor's instructions; `crates/ops` holds every operation alone to 1e-4.
+    let allowed = if start.spec().activation == Activation::Silu { 1e-3 } else { 3e-2 };
     for (id, expected) in &expected {
         let (found, what) =
             (&gradients[id], format!("{name} on {device_name}: a gradient of {}", expected.len()));
@@ -112,7 +115,7 @@ fn compare(name: &str, device_name: &str) {
             continue;
         }
         let error = distance(found, expected);
-        assert!(error < 1e-3, "{what} differs by {error:.1e}");
+        assert!(error < allowed, "{what} differs by {error:.1e}");
     }
     for (id, expected) in &expected_values {
         // A mean may be nothing but rounding: after a normalisation without activation.
