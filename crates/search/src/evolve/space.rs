@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_round_by_the_familys_rule_and_lead_to_the_next_stage() {
+    fn filters_round_by_the_rule_of_the_family_and_lead_to_the_next_stage() {
         let space = space_of("efficientnet-b0");
         let rows = space.rows(&Genome(vec![[1, 0, 0, 1, 1, 1]; 7]));
         let strings: Vec<String> = rows.iter().map(ToString::to_string).collect();
