@@ -34,6 +34,13 @@ impl Planes {
         (0..self.batch).rev().map(move |image| self.start + image * self.step)
     }
 
+    /// Fetches what the next image has at this place: the processor sees a line coming within a plane, and not from one plane to
+    /// the next.
+    #[inline(always)]
+    fn ahead<S: Simd>(self, s: S, map: &[f32], at: usize) {
+        s.prefetch_near(map.as_ptr().wrapping_add(at + self.step));
+    }
+
     /// One past the last number.
     fn end(self) -> usize {
         if self.batch * self.pixels == 0 {
@@ -67,6 +74,7 @@ impl Task for Statistics<'_> {
         for (start, len) in planes.pieces() {
             sums.expect(len);
             each!(S, len, |at, count| {
+                planes.ahead(s, x, start + at);
                 // SAFETY: within the planes, whose end was checked.
                 let x = unsafe { load(s, x.as_ptr().add(start + at), count) };
                 let mut apart = s.sub(x, shifts);
@@ -170,6 +178,8 @@ impl<F: Function> Task for Reduce<'_, F> {
             // SAFETY: this channel is this task's.
             let mut keep = keep.map(|keep| unsafe { keep.part_mut(start..start + len) });
             each!(S, len, |at, count| {
+                planes.ahead(s, x, start + at);
+                planes.ahead(s, dy, start + at);
                 // SAFETY: within the planes, whose end was checked.
                 let (x, dy) = unsafe {
                     (load(s, x.as_ptr().add(start + at), count), load(s, dy.as_ptr().add(start + at), count))
