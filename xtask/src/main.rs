@@ -84,6 +84,9 @@ enum Task {
     },
     /// Run all tests, on every backend that works here
     Test {
+        /// Only those of our kernels and of what stands on them, once for each instruction set that this processor has
+        #[arg(value_name = "WHAT", conflicts_with_all = ["backends", "all", "arguments"])]
+        what: Option<Tests>,
         /// Exactly these backends, separated by commas; one that does not work is an error
         #[arg(long, value_name = "LIST")]
         backends: Option<Selection>,
@@ -115,6 +118,13 @@ enum Task {
     },
 }
 
+/// A part of the tests that is run in a way of its own.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Tests {
+    /// Each instruction set in turn
+    Kernels,
+}
+
 fn main() -> ExitCode {
     let outcome = process::watch_interrupts().and_then(|()| run(Cli::parse().task));
     match outcome {
@@ -139,7 +149,8 @@ fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Lint { backends } => build::lint(&backends),
-        Task::Test { backends, all, arguments } => test::test(backends.as_ref(), all, &arguments),
+        Task::Test { what: Some(Tests::Kernels), .. } => test::kernels(),
+        Task::Test { what: None, backends, all, arguments } => test::test(backends.as_ref(), all, &arguments),
         Task::Bench { filter: Some(filter), backends } if filter == "train" => {
             build::bench_training(&backends)
         }

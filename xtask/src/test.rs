@@ -1,5 +1,7 @@
 //! `cargo xtask test`: the whole workspace's tests, with each backend that works here compiled in and named to them.
 
+mod kernels;
+
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -11,6 +13,8 @@ use crate::error::{Context, Error, Result};
 use crate::mpi;
 use crate::process;
 use crate::system::System;
+
+pub use self::kernels::kernels;
 
 /// The backends that the tests have to run, as a comma-separated list. One that is not compiled in fails its test.
 pub const BACKENDS_VARIABLE: &str = "EFFICIENTNET_TEST_BACKENDS";
