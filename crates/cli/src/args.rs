@@ -173,11 +173,12 @@ pub struct EvalArgs {
     #[command(flatten)]
     pub network: NetworkArgs,
     /// Labelled images: a folder of class folders, tar files, a CSV manifest, CIFAR or MNIST files, or `shapes`
+    /// (default, where --weights is a run's folder: the images that the run was measured on)
     #[arg(long, value_name = "DATA")]
-    pub data: String,
+    pub data: Option<String>,
     /// Class names, one a line, line 1 is class 0 (default: those that the weights' file names, else
     /// ImageNet's ids where the folders have them, else sorted)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "data")]
     pub classes: Option<PathBuf>,
     /// Average each image's logits with those of its mirror image (test-time flip), at twice the time
     #[arg(long)]

@@ -13,6 +13,7 @@ mod interrupt;
 mod loading;
 mod output;
 mod place;
+mod ranks;
 mod run_folder;
 mod timing;
 

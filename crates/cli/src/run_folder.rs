@@ -1,10 +1,13 @@
-//! A training run's folder where weights are asked for: which of its files is meant.
+//! A training run's folder where weights are asked for: which of its files is meant, and what it was measured on.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::ValueEnum;
+use efficientnet_data::Source;
 use efficientnet_runs::folder::RECIPE;
-use efficientnet_train::{AVERAGED, BEST, LAST};
+use efficientnet_runs::recipe::Recipe;
+use efficientnet_train::{AVERAGED, BEST, Images, LAST};
 
 use crate::error::CliError;
 
@@ -54,6 +57,27 @@ pub fn weights_file(path: &Path, which: Option<Which>) -> Result<PathBuf, CliErr
             path.display()
         ))),
     }
+}
+
+/// The images that the run in this folder was measured on: those of `data.validation`, or the hold-out that its seed drew.
+///
+/// # Errors
+/// [`CliError::Usage`] where the folder is no run, or its recipe measures on nothing; what is said of images that are not
+/// there any more.
+pub fn validation(run: &Path) -> Result<Arc<dyn Source>, CliError> {
+    let shown = run.display();
+    if !run.join(RECIPE).is_file() {
+        return Err(CliError::Usage(format!(
+            "{shown} is no training run with images of its own; say with --data what to measure on"
+        )));
+    }
+    let recipe = Recipe::load(run.join(RECIPE))?;
+    Images::open(&recipe)?.validation.ok_or_else(|| {
+        CliError::Usage(format!(
+            "the run in {shown} was measured on nothing (its recipe has neither data.validation nor data.holdout); say \
+             with --data what to measure on"
+        ))
+    })
 }
 
 fn of_run(run: &Path, which: Option<Which>) -> Result<PathBuf, String> {

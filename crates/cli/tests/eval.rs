@@ -111,6 +111,28 @@ fn each_of_a_runs_weights_has_its_figures_of_the_journal() {
 }
 
 #[test]
+fn a_run_brings_the_images_that_it_was_measured_on() {
+    assert_eq!(timeless(json(&["eval", "--weights", run()])), timeless(eval(run(), &[])));
+
+    let dir = tempfile::tempdir().unwrap();
+    let held_out = dir.path().join("held-out");
+    let settings = ["--set", "data.validation=", "--set", "data.holdout=0.25", "--set", "training.epochs=1"];
+    succeed(&[&["train", RECIPE, "--out", text(&held_out)], &settings[..]].concat());
+    let report = json(&["eval", "--weights", text(&held_out)]);
+    let journal = fs::read_to_string(held_out.join("journal.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(journal.lines().last().unwrap()).unwrap();
+    agree(&report, &last["averaged"]);
+
+    let blind = dir.path().join("blind");
+    succeed(&[&["train", RECIPE, "--out", text(&blind)], &settings[..2], &settings[4..]].concat());
+    let said = refused(&["eval", "--weights", text(&blind)]);
+    assert!(said.contains("data.holdout") && said.contains("--data"), "{said}");
+    let file = held_out.join("last.safetensors");
+    let said = refused(&["eval", "--weights", text(&file)]);
+    assert!(said.contains("--data"), "{said}");
+}
+
+#[test]
 fn no_batch_changes_a_figure() {
     let expected = timeless(eval(run(), &["--batch", "1", "--predictions"]));
     for batch in ["4", "7", "29", "64"] {

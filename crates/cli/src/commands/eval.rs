@@ -1,26 +1,29 @@
 //! `efficientnet eval`: how well a network does on labelled images.
 //!
 //! Every image counts once, whatever the batch: the loader pads the last one and says which images are real, and the
-//! measures come from sums of whole numbers.
+//! measures come from sums of whole numbers. Several ranks have each their share of every batch.
 
 mod record;
 mod report;
+mod together;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use efficientnet_data::{Batch, Loader, LoaderOptions, OnError, Position, Source, Subset, Transform};
+use efficientnet_data::{Batch, Loader, LoaderOptions, OnError, Position, Shard, Source, Subset, Transform};
 use efficientnet_runs::scores::{Outcome as Scored, Tally};
+use efficientnet_train::Ranks;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
 use self::record::{Header, Record};
 use self::report::{About, Report};
+use self::together::{anybody, together};
 use crate::args::EvalArgs;
 use crate::engine::Engine;
 use crate::error::CliError;
-use crate::{Outcome, classes, interrupt, loading, output};
+use crate::{Outcome, classes, interrupt, loading, output, ranks, run_folder};
 
 /// What the network says of an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,13 +34,26 @@ struct Prediction {
 }
 
 pub fn run(args: &EvalArgs) -> Outcome {
+    let (ranks, _session) = ranks::join()?;
+    work(args, &*ranks).inspect_err(|error| ranks::end_all(error, &*ranks))
+}
+
+fn work(args: &EvalArgs, ranks: &dyn Ranks) -> Outcome {
     interrupt::listen();
+    if ranks.world() > 1 && args.out.is_some() {
+        let sentence =
+            "a record is kept by one process, and several were started; leave --out out, or start one";
+        return Err(CliError::Usage(sentence.to_string()));
+    }
     let loaded = loading::weights(&args.network.weights, args.network.which, args.network.model.as_deref())?;
     let transform = loaded.transform()?;
     let offset = loaded.class_offset();
     let names = loaded.class_names();
     let classes = loaded.weights.spec().num_classes - offset;
-    let source = classes::source(&args.data, args.classes.as_deref(), names, classes)?;
+    let source = match &args.data {
+        Some(data) => classes::source(data, args.classes.as_deref(), names, classes)?,
+        None => run_folder::validation(Path::new(&args.network.weights))?,
+    };
     let source = spread(source, args.limit)?;
     let weights = loaded.path;
     let engine = Engine::new(loaded.weights, &args.network)?;
@@ -50,14 +66,15 @@ pub fn run(args: &EvalArgs) -> Outcome {
         }
         None => Record::default(),
     };
-    let loader = loader(args, &transform, &source)?;
-    let mut evaluation = Evaluation { engine, weights, offset, flip: args.flip, record, loader };
-    let had = evaluation.record.done();
+    let loader = loader(args, &transform, &source, ranks)?;
+    let had = record.done();
+    let mut evaluation = Evaluation { engine, weights, offset, flip: args.flip, record, had, loader };
     let started = Instant::now();
-    evaluation.run()?;
-    let rate = (evaluation.record.done() - had) as f64 / started.elapsed().as_secs_f64();
-
-    let report = evaluation.report(args, rate)?;
+    let samples = evaluation.run(ranks)?;
+    let report = evaluation.report(args, samples, started, ranks)?;
+    if !ranks.leads() {
+        return Ok(());
+    }
     // The figures are said even where the matrix cannot be written.
     let written = match &args.confusion {
         Some(path) => report.confusion_csv().and_then(|csv| output::file(path, &csv)),
@@ -85,11 +102,17 @@ fn spread(source: Arc<dyn Source>, limit: Option<usize>) -> Result<Arc<dyn Sourc
     })
 }
 
-fn loader(args: &EvalArgs, transform: &Transform, source: &Arc<dyn Source>) -> Result<Loader, CliError> {
+fn loader(
+    args: &EvalArgs,
+    transform: &Transform,
+    source: &Arc<dyn Source>,
+    ranks: &dyn Ranks,
+) -> Result<Loader, CliError> {
     let on_error = if args.skip_broken { OnError::Skip } else { OnError::Stop };
     let options = LoaderOptions {
         batch_size: args.network.batch,
         workers: efficientnet_backend::threads(),
+        shard: Shard { rank: ranks.rank(), world: ranks.world() },
         on_error,
         ..LoaderOptions::new(transform.clone())
     };
@@ -106,26 +129,35 @@ struct Evaluation {
     /// Whether mirror images are looked at, too.
     flip: bool,
     record: Record,
+    /// Images that the record brought.
+    had: usize,
     loader: Loader,
 }
 
 impl Evaluation {
-    /// Predicts what the record does not have yet, until Ctrl-C.
-    fn run(&mut self) -> Result<(), CliError> {
-        let done = self.record.done();
-        let bar = progress(self.loader.source().len(), done);
-        for batch in self.loader.resume(Position { epoch: 0, places: done as u64 })? {
-            if interrupt::asked() {
+    /// Predicts this rank's share of what the record does not have yet, until Ctrl-C. Gives the predictions' places among
+    /// the images.
+    fn run(&mut self, ranks: &dyn Ranks) -> Result<Vec<usize>, CliError> {
+        let mut samples = Vec::new();
+        let bar = if ranks.leads() {
+            progress(self.loader.source().len(), self.had)
+        } else {
+            ProgressBar::hidden()
+        };
+        for batch in self.loader.resume(Position { epoch: 0, places: self.had as u64 })? {
+            if anybody(interrupt::asked(), ranks)? {
                 break;
             }
             let batch = batch?;
             let predictions = self.predict(&batch)?;
+            let counted = batch.samples().iter().zip(batch.valid()).filter(|(_, valid)| **valid);
+            samples.extend(counted.map(|(sample, _)| *sample));
             let skipped = batch.skipped().iter().map(|skipped| skipped.reason.clone()).collect();
             self.record.add(predictions, skipped)?;
-            bar.set_position(self.record.done() as u64);
+            bar.set_position((self.record.done() * ranks.world()) as u64);
         }
         bar.finish_and_clear();
-        Ok(())
+        Ok(samples)
     }
 
     fn predict(&self, batch: &Batch) -> Result<Vec<Prediction>, CliError> {
@@ -140,10 +172,25 @@ impl Evaluation {
         Ok(rows.filter(|(_, (_, valid))| **valid).map(|(place, (row, _))| prediction(place, row)).collect())
     }
 
-    fn report(self, args: &EvalArgs, images_per_second: f64) -> Result<Report, CliError> {
+    /// Of all ranks' predictions; `samples` are the places of this one's since it `started`.
+    fn report(
+        self,
+        args: &EvalArgs,
+        samples: Vec<usize>,
+        started: Instant,
+        ranks: &dyn Ranks,
+    ) -> Result<Report, CliError> {
         let source = self.loader.source();
-        let complete = self.record.done() == source.len();
         let (predictions, skipped) = self.record.into_parts();
+        // A record's own come first, and its images are the first ones.
+        let kept = predictions.len() - samples.len();
+        let places = (0..kept).chain(samples);
+        let own = places.zip(predictions).collect();
+        let (predictions, skipped) = together((own, skipped), ranks)?;
+        let done = predictions.len() + skipped.len();
+        let (complete, seconds) = (done == source.len(), started.elapsed().as_secs_f64());
+        let predictions: Vec<Prediction> =
+            predictions.into_iter().map(|(_, prediction)| prediction).collect();
         if predictions.is_empty() {
             let nothing = || {
                 CliError::Usage(
@@ -163,7 +210,7 @@ impl Evaluation {
             engine: self.engine.name(),
             transform: self.loader.options().transform.to_string(),
             flip: self.flip,
-            images_per_second,
+            images_per_second: (done - self.had) as f64 / seconds,
             complete,
             skipped,
         };

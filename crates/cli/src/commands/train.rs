@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use efficientnet_runs::recipe::{Model, NAMED, Recipe};
 use efficientnet_runs::scores::Measures;
-use efficientnet_train::{Alone, Finished, Job, Ranks, probe, train};
+use efficientnet_train::{Finished, Job, Ranks, probe, train};
 use serde::Serialize;
 
 use crate::args::TrainArgs;
 use crate::error::CliError;
-use crate::{Outcome, interrupt, loading, output, place};
+use crate::{Outcome, interrupt, loading, output, place, ranks};
 
 #[derive(Serialize)]
 struct Report {
@@ -29,9 +29,8 @@ pub fn run(args: &TrainArgs) -> Outcome {
     if args.list {
         return list();
     }
-    let (ranks, _session) = ranks()?;
-    // From here on an error of one rank is the end of all: the others would wait for it.
-    work(args, Arc::clone(&ranks)).inspect_err(|error| end_all(error, &*ranks))
+    let (ranks, _session) = ranks::join()?;
+    work(args, Arc::clone(&ranks)).inspect_err(|error| ranks::end_all(error, &*ranks))
 }
 
 fn work(args: &TrainArgs, ranks: Arc<dyn Ranks>) -> Outcome {
@@ -89,49 +88,6 @@ fn recipe(args: &TrainArgs) -> Result<Recipe, CliError> {
     }
     Ok(recipe.with_all(args.set.iter().map(String::as_str))?)
 }
-
-/// The processes that train together, and what has to live as long as they do.
-#[cfg(feature = "mpi")]
-fn ranks() -> Result<(Arc<dyn Ranks>, Option<efficientnet_train::mpi::Session>), CliError> {
-    use efficientnet_train::mpi;
-    if !mpi::is_launched() {
-        return Ok((Arc::new(Alone), None));
-    }
-    let (session, ranks) = mpi::join()?;
-    // Unwinding would leave the others waiting.
-    crate::error::abort_on_panic(|| mpi::abort(1));
-    Ok((Arc::new(ranks), Some(session)))
-}
-
-#[cfg(not(feature = "mpi"))]
-fn ranks() -> Result<(Arc<dyn Ranks>, ()), CliError> {
-    const LAUNCHED: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK"];
-    if LAUNCHED.iter().any(|name| std::env::var_os(name).is_some()) {
-        let sentence = "this program was built without MPI, and every rank would train by itself; build it with \
-                        `--features mpi`";
-        return Err(CliError::Usage(sentence.to_string()));
-    }
-    Ok((Arc::new(Alone), ()))
-}
-
-/// Ends all ranks where one has failed: MPI waits for who leaves quietly. Ctrl-C and a closed pipe are no failures: all
-/// ranks have come to their end.
-#[cfg(feature = "mpi")]
-fn end_all(error: &CliError, ranks: &dyn Ranks) {
-    let Some((sentence, status)) = error.failure() else { return };
-    if ranks.world() == 1 {
-        return;
-    }
-    // Where all fail alike, the first one's sentence is enough: it ends the others before they come to theirs.
-    if !ranks.leads() {
-        std::thread::sleep(std::time::Duration::from_secs(2));
-    }
-    eprintln!("error: rank {}: {sentence}", ranks.rank());
-    efficientnet_train::mpi::abort(status.into());
-}
-
-#[cfg(not(feature = "mpi"))]
-fn end_all(_error: &CliError, _ranks: &dyn Ranks) {}
 
 fn report(args: &TrainArgs, folder: PathBuf, finished: &Finished) -> Outcome {
     let measures = finished.evaluation.as_ref().map(|evaluation| evaluation.tally.measures());

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::bitmaps;
-use super::job::{RECIPE, journal, succeed, weights};
+use super::job::{RECIPE, evaluate, journal, succeed, weights};
 
 /// Nothing that is drawn for a batch and not for an image: two batches of 8 cannot draw as one of 16 does.
 const PLAIN: [&str; 10] = [
@@ -126,4 +126,28 @@ fn a_measurement_is_exact_whatever_the_sizes() {
     }
     // The report shows the worst of all ranks' mistakes.
     assert!(mistakes[0] > 20 && mistakes.iter().all(|count| *count == mistakes[0]), "{mistakes:?}");
+}
+
+#[test]
+fn an_evaluation_says_the_same_on_any_number_of_ranks() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    succeed(1, &[RECIPE, "--set", "training.epochs=1"], &run);
+    let photographs = dir.path().join("photographs");
+    bitmaps::write(&photographs, 37, 4);
+    let names = dir.path().join("names");
+    fs::write(&names, "blue\ngreen\nred\n4\n5\n6\n7\n8\n9\n10\n").unwrap();
+    let [run, photographs, names] = [&run, &photographs, &names].map(|path| path.to_str().unwrap());
+    let words = ["--weights", run, "--data", photographs, "--classes", names, "--skip-broken", "--predictions"];
+    let reports = [1, 2, 3].map(|ranks| {
+        let mut report = evaluate(ranks, &[&words[..], &["--batch", "5"]].concat());
+        report.as_object_mut().unwrap().remove("images_per_second");
+        // Which rank met which broken file first is all that may differ.
+        report["skipped"].as_array_mut().unwrap().sort_by_key(ToString::to_string);
+        report
+    });
+    assert_eq!(reports[0]["images"], 37);
+    assert_eq!(reports[0]["skipped"].as_array().unwrap().len(), 4);
+    assert_eq!(reports[1], reports[0]);
+    assert_eq!(reports[2], reports[0]);
 }

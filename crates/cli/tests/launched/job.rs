@@ -51,6 +51,13 @@ fn start_by(change: impl Fn(&mut Command), ranks: usize, words: &[&str], out: &P
     Job { child: Some(command.spawn().unwrap()), out: out.to_path_buf() }
 }
 
+/// `efficientnet eval WORDS --json` on `ranks` processes: its one report.
+pub fn evaluate(ranks: usize, words: &[&str]) -> Value {
+    let output = mpirun(ranks).arg("eval").args(words).arg("--json").output().unwrap();
+    assert!(output.status.success(), "{words:?} on {ranks}: {}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 fn mpirun(ranks: usize) -> Command {
     let mut command = Command::new("mpirun");
     command.args(["--oversubscribe", "--bind-to", "none"]);
