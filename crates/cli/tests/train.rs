@@ -153,7 +153,7 @@ fn bad_input_is_refused_before_the_first_step() {
     assert!(refuse("data.batch_size=100").contains("larger than the"));
     assert!(refuse("data.batch_size=7").contains("does not divide"));
     assert!(refuse("model.name=\"efficientnet-b9\"").contains("efficientnet-b"));
-    assert!(refuse("training.precision=\"bf16\"").contains("f32"));
+    assert!(refuse("training.precision=\"f8\"").contains("bf16"));
     assert!(refuse("data.train=\"/no/such/folder\"").contains("/no/such/folder"));
     assert!(!out.exists(), "a refused run leaves nothing behind");
 

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{DType, Device, Tensor, activation};
 use efficientnet_arch::{Activation, ArchSpec, Block as BlockSpec, Residual, SqueezeExcite as SqueezeSpec};
 use efficientnet_ops as ops;
 
@@ -41,9 +41,12 @@ impl SqueezeExcite {
             };
             return fused.forward(x);
         }
-        let squeezed = activate(self.act, convolve(&self.reduce, ops::mean_pool(x.clone())));
+        // Vectors: they cost nothing in f32.
+        let mean = ops::mean_pool(x.clone().cast(DType::F32));
+        let squeezed = activate(self.act, convolve(&self.reduce, mean));
         let gate = activation::sigmoid(convolve(&self.expand, squeezed));
-        ops::scale_channels(x, gate)
+        let precision = x.dtype();
+        ops::scale_channels(x, gate.cast(precision))
     }
 }
 

@@ -4,7 +4,7 @@ use burn::module::{Flag, Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Distribution, Tensor, activation};
+use burn::tensor::{DType, Device, Distribution, Tensor, activation};
 use efficientnet_arch::{Activation, ArchSpec, ConvUnit as UnitSpec, Padding};
 use efficientnet_ops as ops;
 
@@ -42,21 +42,22 @@ impl ConvUnit {
     /// - input: `[batch, in, height, width]`
     /// - output: `[batch, out, ceil(height / stride), ceil(width / stride)]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = convolve(&self.conv, x);
-        if x.device().is_autodiff() {
-            return normalise(&self.bn, self.act, x);
-        }
-        let x = self.bn.forward(x);
-        match self.act {
-            Some(act) => activate(act, x),
-            None => x,
-        }
+        let precision = x.dtype();
+        // Statistics are of f32, and what follows element by element costs a backend that fuses nothing to have in f32, too.
+        let x = convolve(&self.conv, x).cast(DType::F32);
+        let y = match (x.device().is_autodiff(), self.act) {
+            (true, act) => normalise(&self.bn, act, x),
+            (false, Some(act)) => activate(act, self.bn.forward(x)),
+            (false, None) => self.bn.forward(x),
+        };
+        y.cast(precision)
     }
 }
 
-/// A convolution as [`Conv2d::forward`], by the fused operation where there is one.
+/// A convolution as [`Conv2d::forward`], by the fused operation where there is one, and in the precision of `x`.
 pub(crate) fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
-    if !ops::is_fused(&x) {
+    let precision = x.dtype();
+    if precision == DType::F32 && !ops::is_fused(&x) {
         return conv.forward(x);
     }
     let [_, _, height, width] = x.dims();
@@ -67,7 +68,8 @@ pub(crate) fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         PaddingConfig2d::Same => [same(height, rows, conv.stride[0]), same(width, columns, conv.stride[1])],
     };
     let options = ConvOptions::new_with_padding(conv.stride, padding, conv.dilation, conv.groups);
-    ops::conv2d(x, conv.weight.val(), conv.bias.as_ref().map(Param::val), options)
+    let bias = conv.bias.as_ref().map(|bias| bias.val().cast(precision));
+    ops::conv2d(x, conv.weight.val().cast(precision), bias, options)
 }
 
 /// Zeros before and after, so that `ceil(size / stride)` come out; the odd one goes behind.
@@ -153,7 +155,8 @@ impl StochasticDepth {
         }
         let keep = 1.0 - self.prob;
         let [batch, channels, ..] = x.dims();
-        let mask = Tensor::random([batch, 1, 1, 1], Distribution::Bernoulli(keep), &x.device()) / keep;
+        let mask: Tensor<4> = Tensor::random([batch, 1, 1, 1], Distribution::Bernoulli(keep), &x.device());
+        let mask = (mask / keep).cast(x.dtype());
         match ops::is_fused(&x) {
             true => ops::scale_channels(x, mask.expand([batch, channels, 1, 1])),
             false => x * mask,

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Linear};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use efficientnet_arch::{ArchSpec, Stage as StageSpec, Tap};
 
 use crate::layers::padding;
@@ -82,6 +82,10 @@ impl Network {
 
     /// Logits of a batch of normalised images of any size.
     ///
+    /// The images' number format is that of the maps and of the convolutions: shown `bf16` or `f16`, a network whose
+    /// weights are `f32` computes in 16 bits (mixed precision, Micikevicius et al., ICLR 2018). Normalisation, the means
+    /// over maps, the classifier and the logits are `f32`.
+    ///
     /// # Shapes
     /// - input: `[batch, in_channels, height, width]`
     /// - output: `[batch, classes]`
@@ -128,7 +132,7 @@ impl Network {
     /// - input: `[batch, features, height, width]`
     /// - output: `[batch, classes]`
     pub fn classify(&self, head: Tensor<4>) -> Tensor<2> {
-        let pooled: Tensor<2> = efficientnet_ops::mean_pool(head).flatten(1, 3);
+        let pooled: Tensor<2> = efficientnet_ops::mean_pool(head.cast(DType::F32)).flatten(1, 3);
         self.classifier.forward(self.dropout.forward(pooled))
     }
 

@@ -5,6 +5,7 @@ use burn::backend::ops::ConvOptions;
 use burn::tensor::Tensor;
 use burn::tensor::module::{adaptive_avg_pool2d, batch_norm};
 
+use crate::path::is_convolution_fused;
 use crate::{Activation, TrainingOps, composed, is_fused};
 
 type Ops = Dispatch;
@@ -49,7 +50,7 @@ pub fn conv2d(
     bias: Option<Tensor<1>>,
     options: ConvOptions<2>,
 ) -> Tensor<4> {
-    if !is_fused(&x) || options.dilation != [1, 1] {
+    if !is_convolution_fused(&x) || options.dilation != [1, 1] {
         return burn::tensor::module::conv2d(x, weight, bias, options);
     }
     let [_, channels, ..] = x.dims();

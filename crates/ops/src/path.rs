@@ -52,9 +52,17 @@ pub fn is_fused<const D: usize>(x: &Tensor<D>) -> bool {
     path() == Path::Fused && x.dtype() == DType::F32 && x.device().as_dispatch().is_extended()
 }
 
+/// As [`is_fused`] for a convolution: ATen's are for 16 bits, too.
+pub(crate) fn is_convolution_fused(x: &Tensor<4>) -> bool {
+    let half = path() == Path::Fused && matches!(x.dtype(), DType::BF16 | DType::F16);
+    is_fused(x) || half && x.device().as_dispatch().is_extended_in_16_bits()
+}
+
 /// Devices that the extension serves.
 trait Extended {
     fn is_extended(&self) -> bool;
+
+    fn is_extended_in_16_bits(&self) -> bool;
 }
 
 impl Extended for DispatchDevice {
@@ -67,6 +75,14 @@ impl Extended for DispatchDevice {
             Self::NdArray(_) => true,
             #[cfg(feature = "tch")]
             Self::LibTorch(_) => true,
+            _ => false,
+        }
+    }
+
+    fn is_extended_in_16_bits(&self) -> bool {
+        match self {
+            #[cfg(feature = "tch")]
+            Self::Autodiff(device) => matches!(&**device, Self::LibTorch(_)),
             _ => false,
         }
     }

@@ -102,8 +102,8 @@ pub enum TrainError {
         /// Images to learn from.
         images: usize,
     },
-    /// A number format that training has not got.
-    #[error("training in {0} is not available; set training.precision = \"f32\"")]
+    /// A number format that the device does not compute in.
+    #[error("this device does not compute in {0}; set training.precision = \"f32\", or take another device")]
     Precision(&'static str),
     /// The loss is not a number any more.
     #[error(

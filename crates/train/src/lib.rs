@@ -43,6 +43,7 @@ mod loss;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 mod optimizer;
+mod precision;
 mod probe;
 mod ranks;
 mod record;

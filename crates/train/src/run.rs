@@ -10,7 +10,7 @@ use efficientnet_model::Network;
 use efficientnet_runs::checkpoint::{Checkpoint, State};
 use efficientnet_runs::folder::{Checkpoints, Environment, FolderError, RunFolder};
 use efficientnet_runs::progress::Progress;
-use efficientnet_runs::recipe::{Precision, Recipe};
+use efficientnet_runs::recipe::Recipe;
 use efficientnet_runs::schedule::Schedule;
 use efficientnet_weights::Weights;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use crate::snapshot::{Restored, Snapshot};
 use crate::trainer::{At, Trainer};
 use crate::{
     Average, Finished, Images, Job, Leave, Optimizer, OptimizerOptions, Place, Rule, TrainError, agree,
-    start, sync_norm,
+    precision, start, sync_norm,
 };
 
 /// File names of the weights that a run leaves.
@@ -69,11 +69,7 @@ fn work(job: Job, place: &Place, progress: Option<&mut dyn FnMut(f64)>) -> Resul
     job.recipe.check()?;
     let identity = job.identity()?;
     let Job { mut recipe, network, images, init, folder, resume, environment, leave, linear_baseline } = job;
-    match recipe.training.precision {
-        Precision::F32 => {}
-        Precision::Bf16 => return Err(TrainError::Precision("bf16")),
-        Precision::F16 => return Err(TrainError::Precision("f16")),
-    }
+    precision::check(recipe.training.precision, &place.device)?;
     let images = match images {
         Some(images) => images,
         None => Images::open(&recipe)?,

@@ -4,8 +4,10 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 use efficientnet_data::{Batch, Normalization, NormalizeOn};
 use efficientnet_model::Network;
+use efficientnet_runs::recipe::Precision;
 
 use crate::loss::soft_cross_entropy;
+use crate::{precision, scaled};
 
 /// What a network is shown.
 #[derive(Debug, Clone)]
@@ -45,6 +47,13 @@ impl Example {
     }
 }
 
+impl Example {
+    /// The same with images in another number format, which is then that of the network's maps and their gradients.
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { images: self.images.cast(precision::dtype(precision)), ..self }
+    }
+}
+
 /// What came of it; everything is still on the device.
 #[derive(Debug)]
 pub struct Pass {
@@ -57,14 +66,21 @@ pub struct Pass {
 }
 
 /// Runs the network forward and backward. `share` is this batch's part of the images of an update: losses and gradients of
-/// an update's batches are then added up.
+/// an update's batches are then added up. Both are `f32`, whatever the images are.
 pub fn pass(network: &Network, example: Example, share: f64) -> Pass {
+    let scale = precision::loss_scale(example.images.dtype());
     let logits = network.forward(example.images);
     let best: Tensor<1, Int> = logits.clone().inner().argmax(1).flatten(0, 1);
     let hits = best.equal(example.labels.inner()).float().sum();
     let loss = soft_cross_entropy(logits, example.targets, None) * share;
-    let gradients = GradientsParams::from_grads(loss.backward(), network);
-    Pass { loss: loss.inner(), hits, gradients }
+    let backward = if scale == 1.0 { loss.backward() } else { (loss.clone() * scale).backward() };
+    let gradients = GradientsParams::from_grads(backward, network);
+    let loss = loss.inner();
+    let gradients = match scale {
+        1.0 => gradients,
+        scale => scaled(gradients, network, Tensor::from_floats([1.0 / scale as f32], &loss.device())),
+    };
+    Pass { loss, hits, gradients }
 }
 
 #[cfg(test)]

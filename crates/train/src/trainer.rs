@@ -202,6 +202,7 @@ impl Trainer<'_> {
         let normalization = self.loader.options().transform.normalization();
         let targets = (self.spec.num_classes, self.recipe.training.label_smoothing);
         Example::new(batch, normalization, targets, &self.device, self.place.normalize_on)
+            .in_precision(self.recipe.training.precision)
     }
 
     /// The epoch that an update belongs to.
