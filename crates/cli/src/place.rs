@@ -22,6 +22,8 @@ pub fn open(device: &str, ranks: Arc<dyn Ranks>) -> Result<(Place, Environment),
         backend: name.backend.to_string(),
         device: device.to_string(),
         ranks: ranks.world(),
+        git_commit: option_env!("EFFICIENTNET_COMMIT").map(String::from),
+        rustc: option_env!("EFFICIENTNET_RUSTC").map(String::from),
         ..Environment::of_this_machine(env!("CARGO_PKG_VERSION"))
     };
     let place = Place {

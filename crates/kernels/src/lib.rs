@@ -1,6 +1,7 @@
-//! Inference on a CPU, with nothing left in it but arithmetic.
+//! Convolutional networks on a CPU, with nothing left in them but arithmetic: whole networks for inference, single operations
+//! with their gradients for training ([`training`]).
 //!
-//! A network is told to a [`PlanBuilder`] operation by operation, convolutions with their normalisation folded in. The
+//! For inference a network is told to a [`PlanBuilder`] operation by operation, convolutions with their normalisation folded in. The
 //! [`Plan`] that comes out has its weights packed, its operations fused and its memory laid out; it runs any number of
 //! images of any size, from any number of threads at once. It knows nothing of tensors libraries or of how networks are
 //! described: it is slices of f32 in and out.

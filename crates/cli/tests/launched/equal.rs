@@ -138,7 +138,8 @@ fn an_evaluation_says_the_same_on_any_number_of_ranks() {
     let names = dir.path().join("names");
     fs::write(&names, "blue\ngreen\nred\n4\n5\n6\n7\n8\n9\n10\n").unwrap();
     let [run, photographs, names] = [&run, &photographs, &names].map(|path| path.to_str().unwrap());
-    let words = ["--weights", run, "--data", photographs, "--classes", names, "--skip-broken", "--predictions"];
+    let words =
+        ["--weights", run, "--data", photographs, "--classes", names, "--skip-broken", "--predictions"];
     let reports = [1, 2, 3].map(|ranks| {
         let mut report = evaluate(ranks, &[&words[..], &["--batch", "5"]].concat());
         report.as_object_mut().unwrap().remove("images_per_second");

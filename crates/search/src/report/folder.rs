@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use efficientnet_arch::{ArchSpec, Totals};
 use efficientnet_charts::number::counted;
-use efficientnet_runs::folder::Environment;
 
 use super::{Source, Written, write_files};
 use crate::analysis::Material;
@@ -106,26 +105,12 @@ fn environment(record: &Record) -> Vec<(String, String)> {
         }
     };
     for environment in &record.environments {
-        machine(environment).into_iter().for_each(|(name, value)| add(name, value));
+        environment.facts().into_iter().for_each(|(name, value)| add(&name, value));
+        add("command", environment.command.join(" "));
     }
     if record.environments.len() > 1 {
         add("shards", counted(record.environments.len() as u64, "shard", "shards"));
     }
     record.notes.iter().for_each(|note| add("note", note.clone()));
     facts
-}
-
-fn machine(environment: &Environment) -> Vec<(&'static str, String)> {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    vec![
-        ("version", environment.version.clone()),
-        ("commit", text(&environment.git_commit)),
-        ("compiler", text(&environment.rustc)),
-        ("system", format!("{}, {}", environment.os, environment.architecture)),
-        ("processor", text(&environment.processor)),
-        ("threads", environment.cores.map_or_else(String::new, |cores| cores.to_string())),
-        ("backend", environment.backend.clone()),
-        ("device", environment.device.clone()),
-        ("command", environment.command.join(" ")),
-    ]
 }
