@@ -1,5 +1,7 @@
 //! ONNX Runtime, by the crate `ort`, which opens the library at run time.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, anyhow};
 use ort::environment::EnvironmentBuilder;
 use ort::session::Session;
@@ -21,7 +23,8 @@ pub fn load(args: &Args, images: Images) -> Result<Loaded> {
         let outputs = session.run(ort::inputs![x])?;
         Ok(outputs[0].try_extract_tensor::<f32>()?.1.to_vec())
     };
-    Ok(Loaded { description: version(), pass: Box::new(move || Ok(pass()?)) })
+    let description = description(library);
+    Ok(Loaded { description, pass: Box::new(move || Ok(pass()?)) })
 }
 
 fn session(args: &Args, environment: EnvironmentBuilder) -> ort::Result<Session> {
@@ -32,9 +35,8 @@ fn session(args: &Args, environment: EnvironmentBuilder) -> ort::Result<Session>
     builder.commit_from_file(&args.onnx)
 }
 
-/// `ONNX Runtime 1.32.0`, with what the library says of its own making.
-fn version() -> String {
-    let info = ort::info();
-    let branch = info.split("git-branch=").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or("?");
-    format!("ONNX Runtime {branch}, ort {}", env!("ORT_VERSION"))
+/// The library's file, whose name ends in its version: its own account of its making has only a branch.
+fn description(library: &Path) -> String {
+    let file = library.file_name().unwrap_or_default().to_string_lossy();
+    format!("{file}, ort {}", env!("ORT_VERSION"))
 }
