@@ -14,6 +14,7 @@ use crate::doctor;
 use crate::environment;
 use crate::error::{Context, Error, Result};
 use crate::paths;
+use crate::peers::python::{self, PYTHON_VARIABLE};
 use crate::process;
 use crate::system::System;
 
@@ -122,9 +123,6 @@ pub fn lint(selection: &Selection) -> Result<()> {
     process::run(command.args(["--release", "--all-targets", "--", "--deny", "warnings"]))
 }
 
-/// Names the Python that has PyTorch and timm, for benchmarks beside them.
-const PYTHON_VARIABLE: &str = "EFFICIENTNET_PYTHON";
-
 /// `cargo xtask bench train`: a training step on each backend beside PyTorch's, in one run.
 pub fn bench_training(selection: &Selection) -> Result<()> {
     let system = System::here();
@@ -133,7 +131,7 @@ pub fn bench_training(selection: &Selection) -> Result<()> {
     let mut command = cargo("build", &features, &system)?;
     process::run(command.args(["--release", "--example", "training_step"]))?;
     remember(&features)?;
-    let python = env::var_os(PYTHON_VARIABLE).unwrap_or_else(|| "python3".into());
+    let python = python::program(None);
     if process::probe(Command::new(&python).args(["-c", "import torch, timm"])).is_none() {
         return Err(Error::usage(format!(
             "{} has no PyTorch to compare with: `pip install torch timm`, or name another Python by {PYTHON_VARIABLE}",

@@ -14,6 +14,7 @@ mod error;
 mod machine;
 mod mpi;
 mod paths;
+mod peers;
 mod process;
 mod report;
 mod setup;
@@ -97,7 +98,7 @@ enum Task {
         #[arg(last = true, value_name = "ARGS")]
         arguments: Vec<String>,
     },
-    /// Run the benchmarks; `train` times a training step beside PyTorch's
+    /// Run the benchmarks; `train` times a training step beside PyTorch's, `--peers` inference beside other libraries'
     Bench {
         /// Only those whose name contains this
         #[arg(value_name = "FILTER")]
@@ -105,6 +106,8 @@ enum Task {
         /// Backends, separated by commas, or `all` that work here
         #[arg(long, value_name = "LIST", default_value = "flex,ndarray")]
         backends: Selection,
+        #[command(flatten)]
+        peers: peers::Options,
     },
     /// Train a small EfficientNet on built-in pictures, evaluate it and write its report: no download
     Demo,
@@ -151,10 +154,11 @@ fn run(task: Task) -> Result<()> {
         Task::Lint { backends } => build::lint(&backends),
         Task::Test { what: Some(Tests::Kernels), .. } => test::kernels(),
         Task::Test { what: None, backends, all, arguments } => test::test(backends.as_ref(), all, &arguments),
-        Task::Bench { filter: Some(filter), backends } if filter == "train" => {
+        Task::Bench { peers, .. } if peers.asked() => peers::bench(&peers),
+        Task::Bench { filter: Some(filter), backends, .. } if filter == "train" => {
             build::bench_training(&backends)
         }
-        Task::Bench { filter, backends } => build::bench(&backends, filter.as_deref()),
+        Task::Bench { filter, backends, .. } => build::bench(&backends, filter.as_deref()),
         Task::Demo => demo::demo(),
         Task::Compare(options) => compare::compare(&options),
         Task::Docs { check } => docs::docs(check),

@@ -216,12 +216,18 @@ pub struct MeasureArgs {
     /// flex, ndarray, tch, tch:cuda:0, wgpu, vulkan, cuda:0 or cpu
     #[arg(long)]
     pub device: String,
+    /// On flex, time the compiled network of `predict` and `eval` and not Burn's modules
+    #[arg(long)]
+    pub compiled: bool,
     /// Images in one forward pass
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
     pub batch: usize,
     /// Side of the input in pixels (default: the network's own)
     #[arg(long, value_name = "R")]
     pub resolution: Option<usize>,
+    /// Take batch, size and values of the input from this f32 array [N, C, H, W], already normalised
+    #[arg(long, value_name = "IN.npy", conflicts_with_all = ["batch", "resolution", "images"])]
+    pub input: Option<PathBuf>,
     /// How long to measure
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     pub seconds: f64,

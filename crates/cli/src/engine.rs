@@ -103,7 +103,8 @@ fn mean(mut logits: Array, others: &Array) -> Array {
     logits
 }
 
-fn compiled(
+/// Logits `[batch, classes]` of normalised images `[batch, channels, height, width]`, from the compiled network.
+pub fn compiled(
     network: &CompiledNetwork,
     values: &[f32],
     [batch, _, height, width]: [usize; 4],

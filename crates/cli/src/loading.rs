@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use efficientnet_arch::ArchSpec;
+use efficientnet_data::npy::Array;
 use efficientnet_data::{Folder, ImageError, Transform};
 use efficientnet_weights::{LoadOptions, Weights, registry};
 
@@ -100,6 +101,21 @@ pub fn input_shape(spec: &ArchSpec, transform: &Transform) -> Result<[usize; 3],
     }
     let [height, width] = transform.output_size();
     Ok([channels, height, width])
+}
+
+/// # Errors
+/// [`CliError::Usage`] where the array read from `path` is no batch of images for the network.
+pub fn check_input(array: &Array, path: &Path, spec: &ArchSpec) -> Result<(), CliError> {
+    let expected = spec.in_channels;
+    if array.shape[1] == expected && !array.shape.contains(&0) {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "{}: its shape is {:?}; {} takes [N, {expected}, height, width] with every size above 0",
+        path.display(),
+        array.shape,
+        spec.name
+    )))
 }
 
 /// The `count` classes with the highest logits, best first; of equal ones the lower number first.

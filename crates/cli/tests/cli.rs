@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use efficientnet_data::npy::{self, Array};
 use serde_json::Value;
 
 fn efficientnet(args: &[&str]) -> Output {
@@ -118,6 +119,34 @@ fn a_measurement_agrees_with_itself() {
     let second = run(&["--reference", logits]);
     assert_eq!(second["agreement"]["max_abs"], 0.0);
     assert_eq!(second["agreement"]["top1_same"], 2);
+}
+
+/// Batch and size come from the array, and the compiled network gives the logits of Burn's modules.
+#[test]
+fn the_compiled_network_is_measured_on_an_array() {
+    let broken = Broken::new();
+    let logits = broken.path().join("logits.npy");
+    let values: Vec<f32> = (0..2 * 3 * 32 * 32).map(|index| (index as f32 * 0.37).sin()).collect();
+    let input = broken.path().join("input.npy");
+    npy::write(&input, &Array { shape: vec![2, 3, 32, 32], values }).unwrap();
+    let (input, logits) = (input.to_str().unwrap(), logits.to_str().unwrap());
+    let measure = ["measure", "mobilenetv2", "--device", "flex", "--input", input];
+    let short = ["--seconds", "0", "--warmup-seconds", "0", "--json"];
+    let run = |extra: &[&str]| json(&[&measure, &short[..], extra].concat());
+    let burn = run(&["--out", logits]);
+    assert!(burn["batch"] == 2 && burn["resolution"] == 32, "{burn}");
+    let compiled = run(&["--compiled", "--reference", logits]);
+    assert!(compiled["device_description"].as_str().unwrap().starts_with("CompiledNetwork(mobilenetv2"));
+    assert!(compiled["agreement"]["max_rel"].as_f64().unwrap() < 1e-4, "{compiled}");
+    assert_eq!(compiled["macs"], burn["macs"]);
+    for (extra, part) in [(&["--batch", "3"][..], "--batch"), (&["--resolution", "64"], "--resolution")] {
+        let (status, text) = failure(&[&measure, extra].concat());
+        assert!(status == 2 && text.contains(part), "{text}");
+    }
+    let gray = broken.path().join("gray.npy");
+    npy::write(&gray, &Array { shape: vec![1, 1, 32, 32], values: vec![0.5; 1024] }).unwrap();
+    let (status, text) = failure(&[&measure[..5], &[gray.to_str().unwrap()]].concat());
+    assert!(status == 2 && text.contains("takes [N, 3, height, width]"), "{text}");
 }
 
 #[test]

@@ -18,47 +18,62 @@ const REASON_CHARS: usize = 400;
 /// Runs `command`, the child of `job`. `None` when Ctrl-C ended it.
 pub fn run(command: &mut Command, job: &Job, limit: Option<Duration>) -> Result<Option<Row>> {
     let captured = process::capture(command, limit)?;
-    let mut row = match captured.end {
-        End::Interrupted => return Ok(None),
+    if matches!(captured.end, End::Interrupted) {
+        return Ok(None);
+    }
+    let outcome = verdict(&captured, limit).and_then(|()| read(job, &captured));
+    let mut row = outcome.unwrap_or_else(|(status, reason)| job.row(status, Some(reason)));
+    row.wall_seconds = (captured.elapsed.as_secs_f64() * 1000.0).round() / 1000.0;
+    Ok(Some(row))
+}
+
+/// How a child failed, and why in one line.
+pub type Failure = (Status, String);
+
+/// Whether a child says that all is well.
+pub fn verdict(captured: &Captured, limit: Option<Duration>) -> std::result::Result<(), Failure> {
+    let (kind, reason) = match captured.end {
+        End::Exited(status) if status.success() => return Ok(()),
+        End::Interrupted => (Status::Failed, "interrupted".to_string()),
         End::TimedOut => {
             let seconds = limit.unwrap_or_default().as_secs_f64();
-            job.row(Status::TimedOut, Some(format!("still running after {seconds} s")))
+            (Status::TimedOut, format!("still running after {seconds} s"))
         }
-        End::Exited(status) if status.success() => read(job, &captured),
         End::Exited(status) => {
             let how = process::describe(status);
             // A panic is a crash too, though it ends with an exit code.
             let crashed = status.code().is_none() || status.code() == Some(101);
             let kind = if crashed { Status::Crashed } else { Status::Failed };
             let said = last_words(&captured.stderr);
-            job.row(
-                kind,
-                Some(said.map_or_else(|| format!("the process {how}"), |said| format!("{said} (it {how})"))),
-            )
+            (kind, said.map_or_else(|| format!("the process {how}"), |said| format!("{said} (it {how})")))
         }
     };
-    row.wall_seconds = (captured.elapsed.as_secs_f64() * 1000.0).round() / 1000.0;
-    row.reason = row.reason.map(|reason| tidy(&reason));
-    Ok(Some(row))
+    Err((kind, tidy(&reason)))
 }
 
-fn read(job: &Job, captured: &Captured) -> Row {
+/// What a child that says that all is well has measured.
+pub fn measure(captured: &Captured) -> std::result::Result<Measure, Failure> {
+    let unreadable = |reason: &str| (Status::Unreadable, tidy(reason));
+    let measure = parse::<Measure>(&captured.stdout, &["median_ms", "first_call_ms"]);
+    let measure = measure.map_err(|reason| unreadable(&reason))?;
+    if measure.median_ms > 0.0 { Ok(measure) } else { Err(unreadable("it reports a time of nothing")) }
+}
+
+fn read(job: &Job, captured: &Captured) -> std::result::Result<Row, Failure> {
     match job.kind {
-        Kind::Measure => match parse::<Measure>(&captured.stdout, &["median_ms", "first_call_ms"]) {
-            Ok(mut measure) if measure.median_ms > 0.0 => {
-                // The child knows the reference as a file, a reader as a backend.
-                if let Some(agreement) = &mut measure.agreement {
-                    agreement.reference = job.reference.to_string();
-                }
-                Row { measure: Some(measure), ..job.row(Status::Ok, None) }
+        Kind::Measure => {
+            let mut measure = measure(captured)?;
+            // The child knows the reference as a file, a reader as a backend.
+            if let Some(agreement) = &mut measure.agreement {
+                agreement.reference = job.reference.to_string();
             }
-            Ok(_) => job.row(Status::Unreadable, Some("it reports a time of nothing".to_string())),
-            Err(reason) => job.row(Status::Unreadable, Some(reason)),
-        },
-        Kind::Eval => match parse::<Eval>(&captured.stdout, &["top1", "top5"]) {
-            Ok(eval) => Row { eval: Some(eval), ..job.row(Status::Ok, None) },
-            Err(reason) => job.row(Status::Unreadable, Some(reason)),
-        },
+            Ok(Row { measure: Some(measure), ..job.row(Status::Ok, None) })
+        }
+        Kind::Eval => {
+            let eval = parse::<Eval>(&captured.stdout, &["top1", "top5"]);
+            let eval = eval.map_err(|reason| (Status::Unreadable, tidy(&reason)))?;
+            Ok(Row { eval: Some(eval), ..job.row(Status::Ok, None) })
+        }
     }
 }
 

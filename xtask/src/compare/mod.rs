@@ -3,7 +3,7 @@
 //! A fresh process for each row, because a backend's default number type locks at its first use, because memory is only
 //! comparable from a common start, and because a crash then costs one row.
 
-mod child;
+pub mod child;
 mod plan;
 pub mod row;
 
@@ -79,7 +79,8 @@ pub struct Options {
     pub render: Option<PathBuf>,
 }
 
-fn positive(text: &str) -> std::result::Result<usize, String> {
+/// A whole number above 0, from the command line.
+pub fn positive(text: &str) -> std::result::Result<usize, String> {
     text.trim()
         .parse()
         .ok()

@@ -16,6 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 pub use markdown::table as markdown_table;
+pub use number::{difference, mebibytes, three_digits};
 
 use crate::backend::Backend;
 use crate::compare::row::Row;
@@ -61,8 +62,8 @@ impl Run {
     pub fn begin(reference: Backend, features: Option<String>, planned: usize) -> Self {
         let root = paths::workspace_root().unwrap_or_default();
         Self {
-            started: utc(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())),
-            command: command_line(env::args().skip(1)),
+            started: now(),
+            command: command(),
             machine: Machine::here(),
             commit: commit(&root),
             burn: fs::read_to_string(root.join("Cargo.lock"))
@@ -123,7 +124,18 @@ fn write_file(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).doing(|| format!("cannot write {}", path.display()))
 }
 
-fn commit(root: &Path) -> Option<String> {
+/// The time, in UTC.
+pub fn now() -> String {
+    utc(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// This command, as it could be typed again.
+pub fn command() -> String {
+    command_line(env::args().skip(1))
+}
+
+/// The commit of the tree at `root`, `+` after it when files differ from it.
+pub fn commit(root: &Path) -> Option<String> {
     let git = |arguments: &[&str]| probe(Command::new("git").current_dir(root).args(arguments));
     let hash = git(&["rev-parse", "--short=12", "HEAD"]).filter(|hash| !hash.is_empty())?;
     let changed = git(&["status", "--porcelain"]).is_some_and(|list| !list.is_empty());

@@ -1,23 +1,25 @@
 //! `efficientnet measure`: one network on one device, timed in this process alone.
 //!
 //! `cargo xtask compare` starts a fresh process of this for every row of its report, so that no measurement pays for
-//! another's caches, memory or tuned kernels. A run ends with reading the logits back: that is what a user waits for, and
-//! lazy backends compute nothing before.
+//! another's caches, memory or tuned kernels; so does `cargo xtask bench --peers`, with `--compiled`, beside processes of other
+//! libraries. A run ends with reading the logits back: that is what a user waits for, and lazy backends compute nothing
+//! before.
 
 use std::time::Instant;
 
-use burn::tensor::{Device, Tensor, TensorData};
-use efficientnet_arch::{ArchSpec, Coefficients};
+use burn::tensor::{Tensor, TensorData};
+use efficientnet_arch::{ArchSpec, Coefficients, TensorSpec};
+use efficientnet_backend::{Backend, DeviceName};
+use efficientnet_data::Transform;
 use efficientnet_data::npy::{self, Array};
-use efficientnet_model::Network;
+use efficientnet_model::{CompileOptions, CompiledNetwork, Network};
 use efficientnet_weights::{Weights, synthetic};
 use serde::Serialize;
 
 use crate::args::MeasureArgs;
-use crate::engine::timed;
 use crate::error::CliError;
 use crate::timing::{milliseconds, percentile, repeat};
-use crate::{Outcome, interrupt, loading, output};
+use crate::{Outcome, engine, interrupt, loading, output};
 
 #[derive(Serialize)]
 struct Measurement {
@@ -57,27 +59,27 @@ struct Agreement {
 
 pub fn run(args: &MeasureArgs) -> Outcome {
     interrupt::listen();
-    let device = efficientnet_backend::device(&args.device)?;
     let started = Instant::now();
-    let (network, input) = prepare(args, &device)?;
+    let subject = Subject::new(args)?;
     let load_ms = milliseconds(started.elapsed());
 
     let reference = args.reference.as_deref().map(|path| npy::read(path, 2)).transpose()?;
-    let (logits, first) = timed(&network, &input)?;
-    let mut pass = || Ok(timed(&network, &input)?.1);
+    let (logits, first) = subject.timed()?;
+    let mut pass = || Ok(subject.timed()?.1);
     let warmup = repeat(args.warmup_seconds, 0, &mut pass)?;
     let mut times = repeat(args.seconds, 3, &mut pass)?;
     times.sort_by(f64::total_cmp);
 
-    let spec = network.spec();
-    let counts = spec.count()?;
+    let spec = subject.spec();
+    let [batch, _, _, resolution] = subject.input_shape();
+    let counts = at_resolution(spec.clone(), Some(resolution))?.count()?;
     let median_ms = percentile(&times, 0.5);
     let measurement = Measurement {
         model: spec.name.clone(),
         device: args.device.clone(),
-        device_description: efficientnet_backend::description(&device),
-        batch: args.batch,
-        resolution: input.dims()[3],
+        device_description: subject.description(),
+        batch,
+        resolution,
         params: counts.params,
         macs: counts.macs,
         threads: efficientnet_backend::threads(),
@@ -89,7 +91,7 @@ pub fn run(args: &MeasureArgs) -> Outcome {
         min_ms: percentile(&times, 0.0),
         p10_ms: percentile(&times, 0.1),
         p90_ms: percentile(&times, 0.9),
-        images_per_second: args.batch as f64 * 1e3 / median_ms,
+        images_per_second: batch as f64 * 1e3 / median_ms,
         peak_rss_bytes: peak_memory(),
         agreement: reference.map(|reference| agreement(args, &logits, &reference)).transpose()?,
     };
@@ -99,42 +101,115 @@ pub fn run(args: &MeasureArgs) -> Outcome {
     if args.json { output::json(&measurement) } else { output::text(&measurement.text()) }
 }
 
-/// The network and its input, on the device.
-fn prepare(args: &MeasureArgs, device: &Device) -> Result<(Network, Tensor<4>), CliError> {
-    let spec = at_resolution(ArchSpec::named(&args.model)?, args.resolution)?;
-    let (weights, transform) = match &args.weights {
-        Some(source) => {
-            let loaded = loading::weights(source, None, Some(&args.model))?;
-            let transform = loaded.transform()?;
-            (loaded.weights, Some(transform))
-        }
-        None => {
-            let rule = |tensor: &efficientnet_arch::TensorSpec| {
-                synthetic::tensor(&tensor.name(), tensor.kind, &tensor.shape)
-            };
-            (Weights::from_tensors(spec.clone(), rule), None)
-        }
-    };
-    let network = Network::from_weights(weights, device)?;
-    let channels = network.spec().in_channels;
-    let (values, [height, width]) = match (&args.images, transform) {
-        (Some(folder), Some(transform)) => {
-            loading::input_shape(network.spec(), &transform)?;
-            (loading::images(folder, &transform, args.batch)?, transform.output_size())
-        }
-        _ => {
-            let side = spec.resolution();
-            (synthetic::input("input.0", [args.batch, channels, side, side]), [side, side])
-        }
-    };
-    let data = TensorData::new(values, [args.batch, channels, height, width]);
-    Ok((network, Tensor::from_data(data, device)))
+/// What is timed, with its input where it reads it.
+enum Subject {
+    /// Burn's modules on a device.
+    Burn(Box<Network>, Tensor<4>),
+    /// The network that `predict` and `eval` run on the CPU.
+    Compiled(Box<CompiledNetwork>, Array),
 }
 
+impl Subject {
+    fn new(args: &MeasureArgs) -> Result<Self, CliError> {
+        let name: DeviceName = args.device.parse()?;
+        if args.compiled && name.backend != Backend::Flex {
+            let sentence =
+                format!("--compiled is a network on the CPU: write --device flex, not {}", args.device);
+            return Err(CliError::Usage(sentence));
+        }
+        let device = efficientnet_backend::open(name, &args.device)?;
+        let (weights, transform) = weights(args)?;
+        let input = input(args, weights.spec(), transform.as_ref())?;
+        if args.compiled {
+            let options = CompileOptions { threads: efficientnet_backend::threads() };
+            return Ok(Self::Compiled(Box::new(CompiledNetwork::from_weights(weights, options)?), input));
+        }
+        let network = Network::from_weights(weights, &device)?;
+        let data = TensorData::new(input.values, input.shape);
+        Ok(Self::Burn(Box::new(network), Tensor::from_data(data, &device)))
+    }
+
+    fn spec(&self) -> &ArchSpec {
+        match self {
+            Self::Burn(network, _) => network.spec(),
+            Self::Compiled(network, _) => network.spec(),
+        }
+    }
+
+    /// `[batch, channels, height, width]`.
+    fn input_shape(&self) -> [usize; 4] {
+        match self {
+            Self::Burn(_, input) => input.dims(),
+            Self::Compiled(_, Array { shape, .. }) => [shape[0], shape[1], shape[2], shape[3]],
+        }
+    }
+
+    /// Logits, and the milliseconds from the call to the logits in hand.
+    fn timed(&self) -> Result<(Array, f64), CliError> {
+        match self {
+            Self::Burn(network, input) => engine::timed(network, input),
+            Self::Compiled(network, input) => {
+                let started = Instant::now();
+                let logits = engine::compiled(network, &input.values, self.input_shape())?;
+                Ok((logits, milliseconds(started.elapsed())))
+            }
+        }
+    }
+
+    /// What computes, for a reader.
+    fn description(&self) -> String {
+        match self {
+            Self::Burn(_, input) => efficientnet_backend::description(&input.device()),
+            Self::Compiled(network, _) => format!("{network:?}"),
+        }
+    }
+}
+
+/// The weights that were asked for, with the transform that they imply, or made-up ones.
+fn weights(args: &MeasureArgs) -> Result<(Weights, Option<Transform>), CliError> {
+    if let Some(source) = &args.weights {
+        let loaded = loading::weights(source, None, Some(&args.model))?;
+        let transform = loaded.transform()?;
+        return Ok((loaded.weights, Some(transform)));
+    }
+    let rule = |tensor: &TensorSpec| synthetic::tensor(&tensor.name(), tensor.kind, &tensor.shape);
+    Ok((Weights::from_tensors(named(args)?, rule), None))
+}
+
+/// The images: an array's, a folder's, or made-up ones.
+fn input(args: &MeasureArgs, spec: &ArchSpec, transform: Option<&Transform>) -> Result<Array, CliError> {
+    if let Some(path) = &args.input {
+        let array = npy::read(path, 4)?;
+        loading::check_input(&array, path, spec)?;
+        return Ok(array);
+    }
+    let (values, [height, width]) = match (&args.images, transform) {
+        (Some(folder), Some(transform)) => {
+            loading::input_shape(spec, transform)?;
+            (loading::images(folder, transform, args.batch)?, transform.output_size())
+        }
+        _ => {
+            let side = named(args)?.resolution();
+            (synthetic::input("input.0", [args.batch, spec.in_channels, side, side]), [side, side])
+        }
+    };
+    Ok(Array { shape: vec![args.batch, spec.in_channels, height, width], values })
+}
+
+/// The network of that name, at the resolution that was asked for or its own.
+fn named(args: &MeasureArgs) -> Result<ArchSpec, CliError> {
+    at_resolution(ArchSpec::named(&args.model)?, args.resolution)
+}
+
+/// The same network for images of that side.
 fn at_resolution(spec: ArchSpec, resolution: Option<usize>) -> Result<ArchSpec, CliError> {
     let own = spec.coefficients;
-    let resolution = resolution.unwrap_or(own.resolution);
-    Ok(spec.rescaled(Coefficients { resolution, ..own })?)
+    match resolution {
+        Some(resolution) if resolution != own.resolution => {
+            Ok(spec.rescaled(Coefficients { resolution, ..own })?)
+        }
+        _ => Ok(spec),
+    }
 }
 
 fn agreement(args: &MeasureArgs, found: &Array, reference: &Array) -> Result<Agreement, CliError> {

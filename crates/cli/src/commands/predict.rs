@@ -114,17 +114,8 @@ fn top(logits: &[f32], count: usize, classes: &Classes) -> Vec<Prediction> {
 
 fn arrays(engine: &Engine, input: &Path, out: &Path, batch: usize) -> Outcome {
     let array = npy::read(input, 4)?;
+    loading::check_input(&array, input, engine.spec())?;
     let [count, channels] = [array.shape[0], array.shape[1]];
-    let expected = engine.spec().in_channels;
-    if channels != expected || array.shape.contains(&0) {
-        let sentence = format!(
-            "{}: its shape is {:?}; {} takes [N, {expected}, height, width] with every size above 0",
-            input.display(),
-            array.shape,
-            engine.spec().name
-        );
-        return Err(CliError::Usage(sentence));
-    }
     let image = array.values.len() / count;
     let mut logits = Array { shape: vec![count, engine.spec().num_classes], values: Vec::new() };
     for values in array.values.chunks(image * batch) {
