@@ -24,10 +24,10 @@ mod error;
 mod features;
 mod layer;
 mod named;
-mod piece;
 mod rounding;
 mod scale;
 mod spec;
+mod step;
 mod tensors;
 
 pub use baseline::{Baseline, Family, FilterRule, Rounding};
@@ -37,10 +37,10 @@ pub use error::ArchError;
 pub use features::{FeatureInfo, Tap};
 pub use layer::{Layer, LayerOp, Shape};
 pub use named::{NamedModel, models};
-pub use piece::{Piece, PieceKind};
 pub use rounding::{round_filters, round_repeats};
 pub use scale::{Coefficients, Realised, RealisedRow};
 pub use spec::{
     Activation, ArchSpec, BatchNorm, Block, ConvUnit, Padding, Residual, SqueezeExcite, Stage, Stem,
 };
+pub use step::{Step, StepKind};
 pub use tensors::{TensorKind, TensorSpec};

@@ -1,16 +1,16 @@
-//! The clock of a device: what pieces of networks, and networks, take there.
+//! The clock of a device: what networks take there, and what their steps take where they stand.
 //!
 //! On `flex` the compiled network is timed, since that is what `predict` and `eval` run; on other devices, and with
-//! `--plain`, Burn's modules.
+//! `--plain`, Burn's modules, whose steps cannot be told apart.
 
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use efficientnet_arch::{ArchSpec, Piece, TensorSpec};
+use efficientnet_arch::{ArchSpec, TensorSpec};
 use efficientnet_backend::{Backend, DeviceName};
-use efficientnet_model::{CompileOptions, CompiledNetwork, CompiledPiece, Network};
+use efficientnet_model::{CompileOptions, CompiledNetwork, Network};
 use efficientnet_runs::folder::Environment;
-use efficientnet_search::latency::{Clock, Setup, Timing};
+use efficientnet_search::latency::{Clock, Measured, Setup};
 use efficientnet_weights::{Weights, synthetic};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -19,17 +19,12 @@ use crate::error::CliError;
 use crate::timing::{self, Pass, milliseconds};
 use crate::{engine, interrupt};
 
-/// Seconds for a piece, where none are asked for.
-const SECONDS: f64 = 0.1;
-/// A network is measured for so many times as long as a piece.
-const LONGER: f64 = 10.0;
-/// Passes of a piece between two waits for the device take about so many milliseconds: a device that works through a queue
-/// does not wait for the host inside a network, either.
-const BURST_MS: f64 = 5.0;
-/// Between two lines where there is no terminal.
-const LINES: Duration = Duration::from_secs(20);
+/// Seconds for a network, where none are asked for.
+const SECONDS: f64 = 1.0;
+/// Seconds of measuring that are said where there is no terminal.
+const LONG: f64 = 10.0;
 
-/// What pieces and networks take on a device.
+/// What networks take on a device.
 pub struct DeviceClock {
     device: Device,
     compiled: bool,
@@ -68,31 +63,6 @@ impl DeviceClock {
         (synthetic::input("input.0", shape), shape)
     }
 
-    fn piece(&self, piece: &Piece) -> Result<Pass<'static>, CliError> {
-        let weights = weights(piece.spec());
-        if self.compiled {
-            let compiled = CompiledPiece::new(piece, weights, Self::options())?;
-            let batch = self.batch;
-            let side = piece.spec().resolution();
-            let (images, _) = self.input([piece.spec().in_channels, side, side]);
-            return Ok(Box::new(move || Ok(milliseconds(compiled.time(&images, batch)?))));
-        }
-        let network = Network::from_weights(weights, &self.device)?;
-        let (values, shape) = self.input(piece.input());
-        let input = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device);
-        let (kind, device, mut passes) = (piece.kind(), self.device.clone(), 1usize);
-        Ok(Box::new(move || {
-            let started = Instant::now();
-            for _ in 0..passes {
-                drop(network.forward_piece(kind, input.clone()));
-            }
-            device.sync().map_err(|error| CliError::Failure(format!("the device failed: {error:?}")))?;
-            let each = milliseconds(started.elapsed()) / passes as f64;
-            passes = (BURST_MS / each.max(1e-3)).clamp(1.0, 100.0) as usize;
-            Ok(each)
-        }))
-    }
-
     fn network(&self, spec: &ArchSpec) -> Result<Pass<'static>, CliError> {
         let weights = weights(spec);
         let side = spec.resolution();
@@ -102,38 +72,37 @@ impl DeviceClock {
             let batch = self.batch;
             return Ok(Box::new(move || {
                 let started = Instant::now();
-                network.forward(&values, [batch, side, side])?;
-                Ok(milliseconds(started.elapsed()))
+                let steps = network.step_times(&values, [batch, side, side])?;
+                let whole = started.elapsed();
+                Ok(std::iter::once(whole).chain(steps).map(milliseconds).collect())
             }));
         }
         let network = Network::from_weights(weights, &self.device)?;
         let input = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device);
-        Ok(Box::new(move || Ok(engine::timed(&network, &input)?.1)))
+        Ok(Box::new(move || Ok(vec![engine::timed(&network, &input)?.1])))
     }
 
-    fn measure(
-        &mut self,
-        passes: Result<Vec<Pass<'static>>, CliError>,
-        seconds: f64,
-    ) -> Result<Vec<Timing>, String> {
-        let timings = passes.and_then(|mut passes| timing::in_turns(&mut passes, seconds));
-        let timings = timings.map_err(|error| {
-            error.failure().map_or_else(|| "interrupted".to_string(), |(sentence, _)| sentence.to_string())
-        })?;
-        self.shown.add(timings.len());
-        Ok(timings)
+    fn measured(&self, specs: &[ArchSpec]) -> Result<Vec<Measured>, CliError> {
+        let passes = specs.iter().map(|spec| unless_asked(|| self.network(spec)));
+        let mut passes = passes.collect::<Result<Vec<_>, _>>()?;
+        let timings = timing::in_turns(&mut passes, self.seconds)?;
+        let measured = timings.iter().filter_map(|timings| {
+            let (whole, steps) = timings.split_first()?;
+            let steps = steps.iter().map(|step| step.median_ms).collect();
+            Some(Measured { whole: *whole, steps: self.compiled.then_some(steps) })
+        });
+        Ok(measured.collect())
     }
 }
 
 impl Clock for DeviceClock {
-    fn pieces(&mut self, pieces: &[Piece]) -> Result<Vec<Timing>, String> {
-        let passes = pieces.iter().map(|piece| unless_asked(|| self.piece(piece))).collect();
-        self.measure(passes, self.seconds)
-    }
-
-    fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Timing>, String> {
-        let passes = specs.iter().map(|spec| unless_asked(|| self.network(spec))).collect();
-        self.measure(passes, LONGER * self.seconds)
+    fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Measured>, String> {
+        self.shown.begin(specs.len(), self.seconds);
+        let measured = self.measured(specs).map_err(|error| {
+            error.failure().map_or_else(|| "interrupted".to_string(), |(sentence, _)| sentence.to_string())
+        });
+        self.shown.bar.disable_steady_tick();
+        measured
     }
 }
 
@@ -149,30 +118,29 @@ fn weights(spec: &ArchSpec) -> Weights {
     })
 }
 
-/// How far measuring is: what there is to come is not known, since it depends on what comes out.
+/// Says that something is being measured; networks are measured all at once, so there is no saying how far that is.
 struct Shown {
     bar: ProgressBar,
-    next: Instant,
 }
 
 impl Shown {
     fn new() -> Self {
         let bar = ProgressBar::new_spinner();
         // The template is ours and right.
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} {pos} pieces and networks measured, {elapsed}")
-        {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
             bar.set_style(style);
         }
-        Self { bar, next: Instant::now() + LINES }
+        Self { bar }
     }
 
-    fn add(&mut self, count: usize) {
-        self.bar.inc(count as u64);
-        if self.bar.is_hidden() && Instant::now() >= self.next {
-            eprintln!("{} pieces and networks measured", self.bar.position());
-            self.next = Instant::now() + LINES;
+    fn begin(&self, networks: usize, seconds: f64) {
+        let all = networks as f64 * seconds;
+        let sentence = format!("measuring {networks} networks for about {all:.0} s");
+        if self.bar.is_hidden() && all >= LONG {
+            eprintln!("{sentence}");
         }
+        self.bar.set_message(sentence);
+        self.bar.enable_steady_tick(Duration::from_millis(250));
     }
 }
 

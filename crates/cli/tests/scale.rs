@@ -172,25 +172,28 @@ fn latencies_are_predicted_measured_and_kept() {
     let asked = ["latency", &file, "--seconds", "0", "--table", table, "--json"];
     let first = json(&asked);
     let rows = first["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 11);
     assert_eq!((&rows[0]["model"], &rows[2]["model"]), (&Value::from("tiny"), &Value::from("tiny(d 2)")));
     for row in rows {
-        for key in ["pieces_ms", "predicted_ms", "measured_ms"] {
-            assert!(number(row, key) > 0.0, "{row}");
-        }
+        assert!(number(row, "predicted_ms") > 0.0 && number(row, "measured_ms") > 0.0, "{row}");
     }
     assert_eq!((&first["device"], &first["engine"]), (&Value::from("flex"), &Value::from("compiled")));
-    assert_eq!(first["accuracy"]["networks"], 11);
+    let alone = &first["errors"][0];
+    assert_eq!(alone["by_steps"]["networks"].as_u64().unwrap() as usize, rows.len());
+    assert_eq!(first["errors"][3]["of"], "  depth");
     let kept: Value = serde_json::from_str(&std::fs::read_to_string(table).unwrap()).unwrap();
-    assert_eq!(first["pieces"].as_u64().unwrap() as usize, kept["pieces"].as_object().unwrap().len());
+    let networks = kept["networks"].as_object().unwrap();
+    assert_eq!((&kept["version"], networks.len()), (&Value::from(2), rows.len()));
+    assert!(networks.values().all(|network| number(&network["steps"][0], "ms") > 0.0));
     // Nothing is measured twice: the numbers are the same to the last digit.
     assert_eq!(json(&asked), first);
 
-    // Within three times what the table says of the baseline.
-    let own = number(&first["correction"], "offset_ms")
-        + number(&first["correction"], "slope") * number(&rows[0], "pieces_ms");
-    let budget = format!("{}ms", 3.0 * own);
+    // Within three times what is predicted of the baseline.
     let grow = ["grow", &file, "--rule", "depth", "--seconds", "0", "--table", table, "--budget"];
+    let under = failure(&[&grow[..], &["0.000001ms"]].concat());
+    let own = under.split_once("is less than tiny itself takes (").and_then(|(_, own)| own.split_once(" ms"));
+    assert_eq!(under.lines().count(), 1, "{under}");
+    let own: f64 = own.unwrap().0.parse().unwrap();
+    let budget = format!("{}ms", 3.0 * own);
     let grown = json(&[&grow[..], &[&budget, "--json"]].concat());
     let row = &grown["rows"][0];
     assert!(number(row, "cost") <= 3.0 * own && number(row, "measured_ms") > 0.0, "{row}");
@@ -199,8 +202,6 @@ fn latencies_are_predicted_measured_and_kept() {
     let csv = text(&[&grow[..], &[&budget, "--csv"]].concat());
     assert!(csv.lines().next().unwrap().ends_with(",budget_used,measured_ms"), "{csv}");
 
-    let under = failure(&[&grow[..], &["0.000001ms"]].concat());
-    assert!(under.contains("is less than tiny itself takes (") && under.lines().count() == 1, "{under}");
     let other = failure(&["latency", &file, "--batch", "2", "--table", table]);
     assert!(other.contains("with batch 1, not 2") && other.lines().count() == 1, "{other}");
 }
@@ -210,11 +211,30 @@ fn several_networks_are_measured_as_they_are_by_burns_modules_too() {
     let (_folder, file) = tiny();
     let csv = text(&["latency", &file, &file, "--plain", "--batch", "2", "--seconds", "0", "--csv"]);
     assert_eq!(csv.lines().count(), 3, "{csv}");
+    assert!(
+        csv.lines().nth(1).unwrap().ends_with(",,,"),
+        "two networks leave none to predict them from: {csv}"
+    );
     let people = text(&["latency", &file, "--plain", "--seconds", "0"]);
     assert!(
-        people.contains("latency on flex (burn, batch 1") && people.contains("by their pieces"),
+        people.contains("latency on flex (burn, batch 1") && people.contains("left out of the fit"),
         "{people}"
     );
+}
+
+#[test]
+fn networks_of_a_plans_space_are_predicted_from_those_around_its_baseline() {
+    let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plans/evolve-tiny.toml");
+    let args = ["latency", "--space", plan, "--networks", "3", "--seconds", "0", "--json"];
+    let report = json(&args);
+    let rows = report["rows"].as_array().unwrap();
+    let drawn = |row: &&Value| row["group"] == "drawn";
+    assert_eq!(rows.iter().filter(drawn).count(), 3);
+    let last = report["errors"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["of"], &last["by_steps"]["networks"]), (&Value::from("  drawn"), &Value::from(3)));
+    let without = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plans/tiny.toml");
+    let error = failure(&["latency", "--space", without]);
+    assert!(error.contains("tiny has no space to draw networks from"), "{error}");
 }
 
 #[test]

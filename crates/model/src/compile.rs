@@ -5,6 +5,7 @@
 //! the reference: `tests/parity.rs` holds both to the same fixtures.
 
 use std::fmt;
+use std::time::Duration;
 
 use efficientnet_arch::{self as arch, ArchSpec, Block, ConvUnit};
 use efficientnet_kernels::{
@@ -62,6 +63,19 @@ impl CompiledNetwork {
         let maps = self.plan.run(Images { data: images, batch, height, width })?;
         Ok(maps.into_iter().next().map_or_else(Vec::new, |map| map.data))
     }
+
+    /// As [`CompiledNetwork::forward`]; in place of the logits says how long each of [`ArchSpec::steps`] took where it stands. What a
+    /// pass takes beside them is in no step.
+    ///
+    /// # Errors
+    /// As [`CompiledNetwork::forward`].
+    pub fn step_times(
+        &self,
+        images: &[f32],
+        [batch, height, width]: [usize; 3],
+    ) -> Result<Vec<Duration>, ModelError> {
+        Ok(self.plan.step_times(Images { data: images, batch, height, width })?)
+    }
 }
 
 impl fmt::Debug for CompiledNetwork {
@@ -71,10 +85,10 @@ impl fmt::Debug for CompiledNetwork {
 }
 
 /// Tells a plan's builder a network, block by block.
-pub(crate) struct Compiler<'a> {
-    pub spec: &'a ArchSpec,
-    pub weights: &'a mut Weights,
-    pub builder: PlanBuilder,
+struct Compiler<'a> {
+    spec: &'a ArchSpec,
+    weights: &'a mut Weights,
+    builder: PlanBuilder,
 }
 
 impl Compiler<'_> {
@@ -85,7 +99,7 @@ impl Compiler<'_> {
     }
 
     /// From the images to the first block's input.
-    pub fn stem(&mut self) -> Result<Value, ModelError> {
+    fn stem(&mut self) -> Result<Value, ModelError> {
         let stem = &self.spec.stem;
         let images = self.builder.input();
         let x = self.unit("stem", images, &stem.conv, None)?;
@@ -95,7 +109,7 @@ impl Compiler<'_> {
     }
 
     /// All blocks.
-    pub fn body(&mut self, mut x: Value) -> Result<Value, ModelError> {
+    fn body(&mut self, mut x: Value) -> Result<Value, ModelError> {
         for (s, stage) in self.spec.stages.iter().enumerate() {
             for (b, block) in stage.blocks.iter().enumerate() {
                 x = self.block(&format!("stages.{s}.blocks.{b}"), x, block)?;
@@ -105,7 +119,7 @@ impl Compiler<'_> {
     }
 
     /// From the last block's map to the logits.
-    pub fn head(&mut self, mut x: Value) -> Result<Value, ModelError> {
+    fn head(&mut self, mut x: Value) -> Result<Value, ModelError> {
         let spec = self.spec;
         if let Some(head) = &spec.head {
             x = self.unit("head", x, head, None)?;
@@ -244,5 +258,63 @@ impl Compiler<'_> {
 impl From<PlanError> for ModelError {
     fn from(error: PlanError) -> Self {
         Self::Plan(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use efficientnet_arch::{Coefficients, StepKind, TensorSpec};
+    use efficientnet_weights::synthetic;
+
+    use super::*;
+
+    fn compiled(spec: &ArchSpec) -> CompiledNetwork {
+        let rule = |tensor: &TensorSpec| synthetic::tensor(&tensor.name(), tensor.kind, &tensor.shape);
+        let weights = Weights::from_tensors(spec.clone(), rule);
+        CompiledNetwork::from_weights(weights, CompileOptions { threads: 2 }).unwrap()
+    }
+
+    /// The kind of a plan's step, from its name.
+    fn kind(index: usize, name: &str) -> StepKind {
+        match name {
+            _ if index == 0 => StepKind::Stem,
+            _ if name.contains("depthwise") => StepKind::Depthwise,
+            _ if name.starts_with("squeeze-excite") => StepKind::Excite,
+            _ if name.starts_with("mean") => StepKind::Classifier,
+            _ if name.starts_with("conv") => StepKind::Dense,
+            _ => StepKind::Pass,
+        }
+    }
+
+    /// What networks are predicted by is what runs, for every way in which blocks are put together.
+    #[test]
+    fn steps_are_those_of_the_plan() {
+        for name in [
+            "efficientnet-b0",
+            "efficientnet-b1",
+            "efficientnet-lite0",
+            "efficientnet-edgetpu-s",
+            "efficientnetv2-b0",
+            "mobilenetv1",
+            "mobilenetv2",
+            "resnet18",
+            "resnet50",
+        ] {
+            let spec = ArchSpec::named(name).unwrap();
+            let spec = spec.rescaled(Coefficients { resolution: 65, ..spec.coefficients }).unwrap();
+            let network = compiled(&spec);
+            let data = vec![0.5; 3 * 65 * 65];
+            let steps = spec.steps();
+            assert_eq!(network.step_times(&data, [1, 65, 65]).unwrap().len(), steps.len(), "{name}");
+            assert!(network.step_times(&data, [2, 65, 65]).is_err());
+            let images = Images { data: &data, batch: 1, height: 65, width: 65 };
+            let profile = network.plan.profile(images, 1).unwrap();
+            for (index, (ours, theirs)) in steps.iter().zip(&profile.steps).enumerate() {
+                let is_last = index + 1 == steps.len();
+                let kind = if is_last { StepKind::Classifier } else { kind(index, &theirs.name) };
+                let macs = (ours.dense_macs + ours.depthwise_macs) as usize;
+                assert_eq!((ours.kind, macs), (kind, theirs.macs), "{name}: {}", theirs.name);
+            }
+        }
     }
 }

@@ -26,7 +26,6 @@ mod init;
 mod layers;
 mod load;
 mod network;
-mod piece;
 mod surgery;
 mod tensors;
 
@@ -36,5 +35,4 @@ pub use error::ModelError;
 pub use freeze::Freeze;
 pub use layers::{ConvUnit, StochasticDepth};
 pub use network::{Features, Network, Stage};
-pub use piece::CompiledPiece;
 pub use tensors::NetworkTensor;

@@ -93,7 +93,7 @@ impl Network {
     /// # Panics
     /// Where the input has another number of channels or lives on another device than the network.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let x = self.forward_body(self.forward_stem(x));
+        let x = self.blocks().fold(self.forward_stem(x), |x, block| block.forward(x));
         self.classify(self.forward_head(x))
     }
 
@@ -140,11 +140,7 @@ impl Network {
         self.stages.iter().flat_map(|stage| &stage.blocks)
     }
 
-    pub(crate) fn forward_body(&self, x: Tensor<4>) -> Tensor<4> {
-        self.blocks().fold(x, |x, block| block.forward(x))
-    }
-
-    pub(crate) fn forward_stem(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward_stem(&self, x: Tensor<4>) -> Tensor<4> {
         let x = self.stem.forward(x);
         match &self.max_pool {
             Some(pool) => pool.forward(x),
@@ -152,7 +148,7 @@ impl Network {
         }
     }
 
-    pub(crate) fn forward_head(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward_head(&self, x: Tensor<4>) -> Tensor<4> {
         match &self.head {
             Some(head) => head.forward(x),
             None => x,

@@ -1,26 +1,32 @@
-//! What a network takes on one machine, in milliseconds, from measured pieces.
+//! What a network takes on one machine, in milliseconds, from a few networks that were measured there.
 //!
 //! Multiply-adds tell how fast a network is only roughly: depthwise layers, large maps and activations cost more than they
-//! count. A network is therefore cut into [`Piece`]s (stem, blocks, head), each different one is measured once, and the sum
-//! over its pieces, corrected by a line that is fitted to a few networks measured whole, is the [`Predictor`]'s answer for
-//! networks that were never run. How far it is off on networks that the line was not fitted to is its [`Accuracy`].
+//! count. So a dozen networks are measured, each step of them where it stands (timed alone, a step finds caches that other work would
+//! have left in another state); a small linear model says what multiply-adds, activations, maps and weights cost in each kind of
+//! step ([`Costs`]); and the sum over its steps is the [`Predictor`]'s answer for a network that was never run. How far it is
+//! off on networks that it was not fitted to is its [`Accuracy`].
 //!
-//! What was measured is a [`LatencyTable`]: a JSON file which grows as other networks are asked for, and which several
-//! processes may share. Clocks are known here only as a trait, so that all of this is tested without one.
+//! What was measured is a [`LatencyTable`]: a JSON file which several processes may share. Clocks are known here only as a
+//! trait, so that all of this is tested without one.
 
+mod accuracy;
+mod calibration;
+mod costs;
 mod error;
 mod file;
-mod fit;
+mod nonnegative;
 mod predictor;
 mod table;
 
-use efficientnet_arch::{ArchSpec, Piece};
+use efficientnet_arch::ArchSpec;
 use serde::{Deserialize, Serialize};
 
+pub use accuracy::{Accuracy, Line, held_out};
+pub use calibration::{Specimen, around};
+pub use costs::Costs;
 pub use error::LatencyError;
-pub use fit::{Accuracy, Correction, Point};
 pub use predictor::Predictor;
-pub use table::{LatencyTable, Setup, Whole};
+pub use table::{LatencyTable, Setup, StepTime, Whole};
 
 /// The table's file in a search's folder.
 pub const TABLE: &str = "latency.json";
@@ -54,25 +60,24 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 /// Who measures. Several at a time, so that repeats can be interleaved: what disturbs the machine for a second then
 /// disturbs one repeat of each and not all repeats of one.
 pub trait Clock {
-    /// What each piece takes alone, in the order given.
+    /// What each network takes, in the order given.
     ///
     /// # Errors
     /// A sentence: what could not be built or run.
-    fn pieces(&mut self, pieces: &[Piece]) -> Result<Vec<Timing>, String>;
+    fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Measured>, String>;
+}
 
-    /// What each network takes as a whole, in the order given.
-    ///
-    /// # Errors
-    /// A sentence: what could not be built or run.
-    fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Timing>, String>;
+/// What a network took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// A pass of it.
+    pub whole: Timing,
+    /// Milliseconds of each of [`ArchSpec::steps`] in such a pass, where they can be told apart.
+    pub steps: Option<Vec<f64>>,
 }
 
 impl<C: Clock + ?Sized> Clock for &mut C {
-    fn pieces(&mut self, pieces: &[Piece]) -> Result<Vec<Timing>, String> {
-        (**self).pieces(pieces)
-    }
-
-    fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Timing>, String> {
+    fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Measured>, String> {
         (**self).networks(specs)
     }
 }

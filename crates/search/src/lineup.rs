@@ -70,7 +70,7 @@ pub fn count_cost(kind: CostKind) -> impl FnMut(&ArchSpec, &Totals) -> Result<f6
         CostKind::Params => Ok(totals.params as f64),
         CostKind::Activations => Ok(totals.activations as f64),
         CostKind::Latency => {
-            Err("a latency cannot be counted; it is predicted from measured blocks".to_string())
+            Err("a latency cannot be counted; it is predicted from measured networks".to_string())
         }
     }
 }

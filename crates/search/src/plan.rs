@@ -96,7 +96,7 @@ pub enum CostKind {
     Params,
     /// Values put out by convolutions, pooling and the classifier.
     Activations,
-    /// Milliseconds of one image on this machine, predicted from measured blocks.
+    /// Milliseconds of one image on this machine, predicted from measured networks.
     Latency,
 }
 

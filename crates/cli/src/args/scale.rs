@@ -22,7 +22,7 @@ pub enum ScaleCommand {
     Fit(FitArgs),
     /// The largest network of a rule within a budget
     Grow(GrowArgs),
-    /// Milliseconds of networks on this machine: predicted from measured blocks, and measured
+    /// Milliseconds of networks on this machine: measured, and predicted from what steps of others cost
     Latency(LatencyArgs),
     /// The networks on the paper's grid of alpha, beta and gamma
     Grid(GridArgs),
@@ -139,16 +139,22 @@ pub struct ClockArgs {
     /// Keep what is measured in this file, and measure nothing again that is in it
     #[arg(long, value_name = "FILE.json")]
     pub table: Option<PathBuf>,
-    /// Seconds for each piece of a network, ten times as long for a whole one (default 0.1)
+    /// Seconds for each network that is measured (default 1)
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub seconds: Option<f64>,
 }
 
 #[derive(Debug, Args)]
 pub struct LatencyArgs {
-    /// Networks: names, or baselines' .toml files; a single one is taken with ten scalings of it
+    /// Networks: names, or baselines' .toml files; a single one is taken with others around it
     #[arg(value_name = "MODEL|FILE.toml", default_value = "efficientnet-b0")]
     pub models: Vec<String>,
+    /// In place of networks a search's plan: those around its baseline, and some drawn from its space
+    #[arg(long, value_name = "PLAN.toml", conflicts_with = "models")]
+    pub space: Option<PathBuf>,
+    /// How many are drawn from the space
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = positive, requires = "space")]
+    pub networks: usize,
     #[command(flatten)]
     pub clock: ClockArgs,
     #[command(flatten)]

@@ -26,6 +26,19 @@ pub enum LatencyError {
         /// What the parser says.
         reason: String,
     },
+    /// The table is of another version of the program.
+    #[error(
+        "{} is a table of latencies of format {theirs}, and this program has {ours}; name another file, or remove it to \
+         measure anew", .path.display()
+    )]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// The table's.
+        theirs: u32,
+        /// The program's.
+        ours: u32,
+    },
     /// The table answers another question.
     #[error("{} was measured with {what} {theirs}, not {ours}; name another file", .path.display())]
     OtherQuestion {
@@ -40,7 +53,7 @@ pub enum LatencyError {
     },
     /// The table is of another machine, and lacks something.
     #[error(
-        "{} was measured on another machine ({theirs}; here: {ours}) and lacks `{missing}`; measure that there, or \
+        "{} was measured on another machine ({theirs}; here: {ours}) and lacks {missing}; measure that there, or \
          name another file", .path.display()
     )]
     OtherMachine {
@@ -50,19 +63,19 @@ pub enum LatencyError {
         theirs: String,
         /// This one.
         ours: String,
-        /// A piece or a network that would have to be measured.
+        /// A network that would have to be measured.
         missing: String,
     },
-    /// Something was never measured, and nobody is there to measure it.
-    #[error("the table of latencies lacks `{0}`; measure it with `efficientnet scale latency`")]
+    /// Something was never measured, and nobody is there to measure it; or nothing was measured at all.
+    #[error("the table of latencies lacks {0}; measure with `efficientnet scale latency`")]
     Missing(String),
     /// Measuring failed.
     #[error("{0}")]
     Clock(String),
     /// The clock gave something that is no time.
-    #[error("`{what}` was measured as {milliseconds} ms; times must be finite and above 0, so measure again")]
+    #[error("{what} was measured as {milliseconds} ms; times must be finite and above 0, so measure again")]
     NoTime {
-        /// A piece or a network.
+        /// A network.
         what: String,
         /// What the clock said.
         milliseconds: String,

@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use efficientnet_data::write_atomically;
+use serde::Deserialize;
 
+use super::table::VERSION;
 use super::{LatencyError, LatencyTable, Setup};
 
 /// The table in a file; none where there is no file yet.
@@ -16,15 +18,30 @@ pub(super) fn read(path: &Path) -> Result<Option<LatencyTable>, LatencyError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(path, "read", &error)),
     };
-    match serde_json::from_str(&text) {
-        Ok(table) => Ok(Some(table)),
-        Err(error) => Err(LatencyError::Damaged { path: path.to_path_buf(), reason: error.to_string() }),
+    let damaged = |error: serde_json::Error| LatencyError::Damaged {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    };
+    match serde_json::from_str(&text).map_err(damaged)? {
+        // Tables of the first format had no number.
+        Format { version, setup: Some(_) } if version != Some(VERSION) => {
+            let theirs = version.unwrap_or(1);
+            Err(LatencyError::OtherVersion { path: path.to_path_buf(), theirs, ours: VERSION })
+        }
+        _ => serde_json::from_str(&text).map(Some).map_err(damaged),
     }
+}
+
+/// As much of a table as all formats have.
+#[derive(Deserialize)]
+struct Format {
+    version: Option<u32>,
+    setup: Option<serde_json::Value>,
 }
 
 /// Writes it, whole or not at all.
 pub(super) fn write(path: &Path, table: &LatencyTable) -> Result<(), LatencyError> {
-    let text = serde_json::to_string_pretty(table)
+    let text = serde_json::to_string(table)
         .map_err(|error| LatencyError::Damaged { path: path.to_path_buf(), reason: error.to_string() })?;
     let written = write_atomically(path, |out| writeln!(out, "{text}"));
     written.map_err(|error| failed(path, "written", &error))

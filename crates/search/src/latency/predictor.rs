@@ -1,20 +1,18 @@
-//! Milliseconds of networks, measuring what is not known yet.
+//! Milliseconds of networks: a few are measured, all others are told from these.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use efficientnet_arch::{ArchSpec, Piece};
+use efficientnet_arch::ArchSpec;
 
 use super::file;
-use super::{Clock, Correction, LatencyError, LatencyTable, Setup, Timing, Whole};
+use super::{Clock, LatencyError, LatencyTable, Setup, Whole};
 use crate::NetworkKey;
 
-/// Pieces that are measured side by side, and written down together: all are in memory at once.
-const PIECES: usize = 16;
-/// The same for whole networks.
-const NETWORKS: usize = 4;
+/// Networks are measured side by side as long as they have no more parameters than this: all are in memory at once.
+const PARAMETERS: u64 = 250_000_000;
 
-/// Milliseconds of networks, from a table that grows where there is a clock.
+/// Milliseconds of networks, from a table that can be extended where there is a clock.
 pub struct Predictor<'c> {
     table: LatencyTable,
     /// This machine, which need not be the table's.
@@ -24,7 +22,7 @@ pub struct Predictor<'c> {
 }
 
 impl<'c> Predictor<'c> {
-    /// From a table in memory. Without a clock only networks whose pieces are all in the table have a latency.
+    /// From a table in memory. Without a clock nothing can be added to it.
     pub fn new(table: LatencyTable, clock: Option<Box<dyn Clock + 'c>>) -> Self {
         let here = table.setup.clone();
         Self { table, here, file: None, clock }
@@ -34,8 +32,8 @@ impl<'c> Predictor<'c> {
     /// this machine.
     ///
     /// # Errors
-    /// [`LatencyError`] where the file cannot be read, is no table, or was measured on another device, with another
-    /// engine or batch.
+    /// [`LatencyError`] where the file cannot be read, is no table of this format, or was measured on another device, with
+    /// another engine or batch.
     pub fn open(
         file: PathBuf,
         here: Setup,
@@ -56,69 +54,38 @@ impl<'c> Predictor<'c> {
         &self.table
     }
 
-    /// Milliseconds of one pass of a network: the sum of its pieces, corrected where the table has a correction. Pieces that
-    /// the table lacks are measured and kept.
+    /// Milliseconds of one pass of a network, by what its steps cost. Nothing is measured.
     ///
     /// # Errors
-    /// [`LatencyError::Missing`] for a piece without a clock; what the clock and the file say.
-    pub fn predict(&mut self, spec: &ArchSpec) -> Result<f64, LatencyError> {
-        let sum = self.sum(spec)?;
-        Ok(self.table.correction.unwrap_or(Correction::NONE).apply(sum))
+    /// [`LatencyError::Missing`] before anything was calibrated.
+    pub fn predict(&self, spec: &ArchSpec) -> Result<f64, LatencyError> {
+        let costs = self.table.costs.as_ref();
+        let costs = costs.ok_or_else(|| LatencyError::Missing("what steps cost".to_string()))?;
+        Ok(costs.of(&spec.steps()))
     }
 
-    /// The sum of a network's pieces in milliseconds, measuring those that the table lacks.
+    /// Measures those of these networks that the table lacks.
     ///
     /// # Errors
-    /// As [`Predictor::predict`].
-    pub fn sum(&mut self, spec: &ArchSpec) -> Result<f64, LatencyError> {
-        let pieces = spec.pieces();
-        self.learn(&pieces)?;
-        sum_of(&self.table, &pieces)
-    }
-
-    /// Measures the different ones of these pieces that the table lacks, a few at a time.
-    ///
-    /// # Errors
-    /// As [`Predictor::predict`].
-    pub fn learn(&mut self, pieces: &[Piece]) -> Result<(), LatencyError> {
+    /// [`LatencyError::Missing`] where something is to be measured and there is no clock; what the clock and the file say.
+    pub fn measure<'s>(&mut self, specs: impl IntoIterator<Item = &'s ArchSpec>) -> Result<(), LatencyError> {
         let mut seen = HashSet::new();
-        let missing = pieces.iter().filter(|piece| !self.table.pieces.contains_key(piece.key()));
-        let missing: Vec<Piece> = missing.filter(|piece| seen.insert(piece.key())).cloned().collect();
-        for some in missing.chunks(PIECES) {
-            self.extend(some[0].key(), |table, clock| {
-                // Another process may have measured some of them meanwhile.
-                let left: Vec<Piece> =
-                    some.iter().filter(|piece| !table.pieces.contains_key(piece.key())).cloned().collect();
-                for (piece, timing) in left.iter().zip(measured(left.len(), || clock.pieces(&left))?) {
-                    table.pieces.insert(piece.key().to_string(), time(piece.key(), timing)?);
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Measures those of these networks as wholes that the table lacks, and their pieces.
-    ///
-    /// # Errors
-    /// As [`Predictor::predict`].
-    pub fn measure(&mut self, specs: &[ArchSpec]) -> Result<(), LatencyError> {
-        let mut seen = HashSet::new();
-        let keyed = specs.iter().map(|spec| (NetworkKey::of(spec), spec));
+        let keyed = specs.into_iter().map(|spec| (NetworkKey::of(spec), spec));
         let missing: Vec<(NetworkKey, &ArchSpec)> =
             keyed.filter(|(key, _)| !self.table.networks.contains_key(key) && seen.insert(*key)).collect();
-        let pieces: Vec<Piece> = missing.iter().flat_map(|(_, spec)| spec.pieces()).collect();
-        self.learn(&pieces)?;
-        for some in missing.chunks(NETWORKS) {
+        for some in together(&missing) {
             self.extend(&some[0].1.name, |table, clock| {
+                // Another process may have measured some of them meanwhile.
                 let left = some.iter().filter(|(key, _)| !table.networks.contains_key(key));
                 let left: Vec<(NetworkKey, &ArchSpec)> = left.copied().collect();
                 let specs: Vec<ArchSpec> = left.iter().map(|(_, spec)| (*spec).clone()).collect();
-                for ((key, spec), timing) in left.iter().zip(measured(left.len(), || clock.networks(&specs))?)
-                {
-                    let pieces_ms = sum_of(table, &spec.pieces())?;
-                    let timing = time(&spec.name, timing)?;
-                    table.networks.insert(*key, Whole { name: spec.name.clone(), pieces_ms, timing });
+                // Nothing is asked of the clock for nothing.
+                let measured = match specs.is_empty() {
+                    true => Vec::new(),
+                    false => clock.networks(&specs).map_err(LatencyError::Clock)?,
+                };
+                for ((key, spec), measured) in left.into_iter().zip(measured) {
+                    table.networks.insert(key, Whole::of(spec, measured)?);
                 }
                 Ok(())
             })?;
@@ -126,36 +93,45 @@ impl<'c> Predictor<'c> {
         Ok(())
     }
 
-    /// Measures these networks where the table lacks them, and fits the correction to all networks of the table, anew.
+    /// Measures these networks where the table lacks them, and fits what steps cost to all networks of the table, anew.
     ///
     /// # Errors
-    /// As [`Predictor::predict`].
-    pub fn calibrate(&mut self, specs: &[ArchSpec]) -> Result<(), LatencyError> {
+    /// As [`Predictor::measure`].
+    pub fn calibrate<'s>(
+        &mut self,
+        specs: impl IntoIterator<Item = &'s ArchSpec>,
+    ) -> Result<(), LatencyError> {
         self.measure(specs)?;
-        let correction = Some(Correction::fit(&self.table.points()));
-        if self.table.correction == correction {
+        let costs = Some(self.table.fitted());
+        if self.table.costs == costs {
             return Ok(());
         }
-        self.extend("a correction", |table, _| {
-            table.correction = Some(Correction::fit(&table.points()));
+        self.extend("what steps cost", |table, _| {
+            table.costs = Some(table.fitted());
             Ok(())
         })
     }
 
-    /// The same where the table has no correction yet: one that is there stays, so that a network's latency never changes.
+    /// The same where nothing was fitted yet: what is there stays, so that a network's latency never changes. `specs` is asked
+    /// for the networks only where they are wanted.
     ///
     /// # Errors
-    /// As [`Predictor::predict`].
-    pub fn calibrate_once(&mut self, specs: &[ArchSpec]) -> Result<(), LatencyError> {
-        if self.table.correction.is_some() {
+    /// As [`Predictor::measure`]; those of `specs`.
+    pub fn calibrate_once<E: From<LatencyError>>(
+        &mut self,
+        specs: impl FnOnce() -> Result<Vec<ArchSpec>, E>,
+    ) -> Result<(), E> {
+        if self.table.costs.is_some() {
             return Ok(());
         }
-        self.measure(specs)?;
-        self.extend("a correction", |table, _| {
-            let fitted = Correction::fit(&table.points());
-            table.correction.get_or_insert(fitted);
+        self.measure(&specs()?)?;
+        self.extend("what steps cost", |table, _| {
+            if table.costs.is_none() {
+                table.costs = Some(table.fitted());
+            }
             Ok(())
-        })
+        })?;
+        Ok(())
     }
 
     /// Adds to the table, and to the file as it is by now.
@@ -184,28 +160,17 @@ impl<'c> Predictor<'c> {
     }
 }
 
-/// Nothing is asked of the clock for nothing.
-fn measured(
-    count: usize,
-    ask: impl FnOnce() -> Result<Vec<Timing>, String>,
-) -> Result<Vec<Timing>, LatencyError> {
-    if count == 0 { Ok(Vec::new()) } else { ask().map_err(LatencyError::Clock) }
-}
-
-fn sum_of(table: &LatencyTable, pieces: &[Piece]) -> Result<f64, LatencyError> {
-    let time = |piece: &Piece| match table.pieces.get(piece.key()) {
-        Some(timing) => Ok(timing.median_ms),
-        None => Err(LatencyError::Missing(piece.key().to_string())),
-    };
-    pieces.iter().map(time).sum()
-}
-
-fn time(what: &str, timing: Timing) -> Result<Timing, LatencyError> {
-    match timing.median_ms > 0.0 && timing.median_ms.is_finite() {
-        true => Ok(timing),
-        false => {
-            let milliseconds = timing.median_ms.to_string();
-            Err(LatencyError::NoTime { what: what.to_string(), milliseconds })
+/// Runs of networks that fit into memory together.
+fn together<'a, 's>(missing: &'a [(NetworkKey, &'s ArchSpec)]) -> Vec<&'a [(NetworkKey, &'s ArchSpec)]> {
+    let params = |spec: &ArchSpec| spec.totals().map_or(u64::MAX, |totals| totals.params);
+    let (mut runs, mut start, mut sum) = (Vec::new(), 0, 0_u64);
+    for (index, (_, spec)) in missing.iter().enumerate() {
+        sum = sum.saturating_add(params(spec));
+        if sum > PARAMETERS && index > start {
+            runs.push(&missing[start..index]);
+            (start, sum) = (index, params(spec));
         }
     }
+    runs.extend((start < missing.len()).then(|| &missing[start..]));
+    runs
 }

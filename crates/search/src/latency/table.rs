@@ -1,12 +1,15 @@
-//! What was measured, on what: one JSON file.
+//! What was measured, on what, and what follows from it: one JSON file.
 
 use std::collections::BTreeMap;
 
+use efficientnet_arch::{ArchSpec, Step};
 use serde::{Deserialize, Serialize};
 
-use super::fit::predicted_by_others;
-use super::{Accuracy, Correction, Point, Timing};
+use super::{Costs, LatencyError, Measured, Timing};
 use crate::NetworkKey;
+
+/// The format. 1 had pieces that were measured one by one, and no number.
+pub(super) const VERSION: u32 = 2;
 
 /// With what was measured: what was asked for, and what it ran on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -35,57 +38,78 @@ impl Setup {
     }
 }
 
-/// A network that was measured whole.
+/// A network that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Whole {
     /// Its name for people.
     pub name: String,
-    /// The sum of its pieces, in milliseconds.
-    pub pieces_ms: f64,
-    /// The network itself.
+    /// A pass of the network.
     #[serde(flatten)]
     pub timing: Timing,
+    /// Its steps, in order.
+    pub steps: Vec<StepTime>,
+}
+
+/// A step of a network, and what it took there.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepTime {
+    /// The step.
+    #[serde(flatten)]
+    pub step: Step,
+    /// Milliseconds in a pass, where they could be told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<f64>,
+}
+
+impl Whole {
+    /// What a clock says of a network.
+    ///
+    /// # Errors
+    /// [`LatencyError::NoTime`] for what is no time, [`LatencyError::Clock`] for times of other steps than the network's.
+    pub(super) fn of(spec: &ArchSpec, measured: Measured) -> Result<Self, LatencyError> {
+        let name = spec.name.clone();
+        let Measured { whole: timing, steps: times } = measured;
+        let steps = spec.steps();
+        let is_time = |ms: f64| ms >= 0.0 && ms.is_finite();
+        let wrong = times.iter().flatten().copied().find(|ms| !is_time(*ms));
+        let wrong = wrong.or(Some(timing.median_ms).filter(|ms| !is_time(*ms) || *ms == 0.0));
+        if let Some(milliseconds) = wrong.map(|ms| ms.to_string()) {
+            return Err(LatencyError::NoTime { what: name, milliseconds });
+        }
+        if let Some(times) = times.as_ref().filter(|times| times.len() != steps.len()) {
+            let (found, expected) = (times.len(), steps.len());
+            return Err(LatencyError::Clock(format!(
+                "{name} ran in {found} steps where {expected} were expected"
+            )));
+        }
+        let ms = |index: usize| times.as_ref().and_then(|times| times.get(index).copied());
+        let steps = steps.into_iter().enumerate().map(|(index, step)| StepTime { step, ms: ms(index) });
+        Ok(Self { name, timing, steps: steps.collect() })
+    }
 }
 
 /// Everything that was measured with one [`Setup`].
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyTable {
+    /// The format's number.
+    pub(super) version: u32,
     /// With what.
     pub setup: Setup,
-    /// From sums of pieces to networks, once it was fitted.
-    pub correction: Option<Correction>,
-    /// By [`efficientnet_arch::Piece::key`].
-    pub pieces: BTreeMap<String, Timing>,
-    /// Networks measured whole.
+    /// What work costs, once it was fitted.
+    pub costs: Option<Costs>,
+    /// Networks that were measured.
     pub networks: BTreeMap<NetworkKey, Whole>,
 }
 
 impl LatencyTable {
     /// With nothing in it.
     pub fn new(setup: Setup) -> Self {
-        Self { setup, ..Self::default() }
+        Self { version: VERSION, setup, costs: None, networks: BTreeMap::new() }
     }
 
-    /// The networks for a fit.
-    pub fn points(&self) -> Vec<Point> {
-        self.networks.values().map(Whole::point).collect()
-    }
-
-    /// How well networks are predicted that the correction was not fitted to; none for fewer than three.
-    pub fn accuracy(&self) -> Option<Accuracy> {
-        Accuracy::leave_one_out(&self.points())
-    }
-
-    /// What a network that was measured whole should take by its pieces, the correction fitted to all others.
-    pub fn predicted_by_others(&self, key: NetworkKey) -> Option<f64> {
-        let index = self.networks.keys().position(|other| *other == key)?;
-        Some(predicted_by_others(&self.points(), index))
-    }
-}
-
-impl Whole {
-    fn point(&self) -> Point {
-        Point { name: self.name.clone(), sum: self.pieces_ms, measured: self.timing.median_ms }
+    /// What work costs by all networks that were measured.
+    pub(super) fn fitted(&self) -> Costs {
+        Costs::fit(self.networks.values())
     }
 }

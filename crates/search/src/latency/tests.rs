@@ -4,24 +4,31 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use efficientnet_arch::{ArchSpec, Coefficients, Piece};
+use efficientnet_arch::{ArchSpec, Coefficients, Step, StepKind};
 
 use super::*;
 
-/// A pass takes 1.5 ms and 0.8 of its pieces; a piece takes what its length in letters says.
+/// A pass takes 0.5 ms and its steps; these take what they do.
 #[derive(Clone, Default)]
 struct Known {
     asked: Rc<RefCell<Vec<String>>>,
-    /// Fails at this piece.
+    /// Steps cannot be told apart.
+    whole: bool,
+    /// Fails at this network.
     broken: Option<String>,
 }
 
-fn piece_ms(piece: &Piece) -> f64 {
-    piece.key().len() as f64 / 100.0
+fn step_ms(step: &Step) -> f64 {
+    let own = 2e-3
+        + 2e-8 * step.dense_macs as f64
+        + 6e-8 * step.depthwise_macs as f64
+        + 1e-7 * step.exponentials as f64
+        + 3e-8 * step.weights as f64;
+    if step.kind == StepKind::Excite { 2.0 * own } else { own }
 }
 
-fn sum_ms(spec: &ArchSpec) -> f64 {
-    spec.pieces().iter().map(piece_ms).sum()
+fn network_ms(spec: &ArchSpec) -> f64 {
+    0.5 + spec.steps().iter().map(step_ms).sum::<f64>()
 }
 
 fn timing(median_ms: f64) -> Timing {
@@ -29,19 +36,16 @@ fn timing(median_ms: f64) -> Timing {
 }
 
 impl Clock for Known {
-    fn pieces(&mut self, pieces: &[Piece]) -> Result<Vec<Timing>, String> {
-        if let Some(broken) = &self.broken
-            && pieces.iter().any(|piece| piece.key() == broken)
-        {
+    fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Measured>, String> {
+        if specs.iter().any(|spec| Some(&spec.name) == self.broken.as_ref()) {
             return Err("no memory is left".to_string());
         }
-        self.asked.borrow_mut().extend(pieces.iter().map(|piece| piece.key().to_string()));
-        Ok(pieces.iter().map(|piece| timing(piece_ms(piece))).collect())
-    }
-
-    fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Timing>, String> {
         self.asked.borrow_mut().extend(specs.iter().map(|spec| spec.name.clone()));
-        Ok(specs.iter().map(|spec| timing(1.5 + 0.8 * sum_ms(spec))).collect())
+        let measured = |spec: &ArchSpec| Measured {
+            whole: timing(network_ms(spec)),
+            steps: (!self.whole).then(|| spec.steps().iter().map(step_ms).collect()),
+        };
+        Ok(specs.iter().map(measured).collect())
     }
 }
 
@@ -64,70 +68,58 @@ fn b0(width: f64, depth: f64, resolution: usize) -> ArchSpec {
 }
 
 fn a_few() -> Vec<ArchSpec> {
-    vec![b0(1.0, 1.0, 224), b0(1.0, 2.0, 224), b0(0.5, 1.0, 128), b0(1.5, 1.0, 160)]
+    vec![b0(1.0, 1.0, 224), b0(1.0, 2.0, 224), b0(0.5, 1.0, 128), b0(1.5, 1.0, 160), b0(1.2, 1.4, 190)]
 }
 
-#[test]
-fn the_same_piece_is_measured_once() {
-    let clock = Known::default();
-    let mut predictor = Predictor::new(LatencyTable::new(setup()), Some(Box::new(clock.clone())));
-    let base = b0(1.0, 1.0, 224);
-    let sum = predictor.predict(&base).unwrap();
-    assert!((sum - sum_ms(&base)).abs() < 1e-9);
-    // Of 17 pieces, four stand there more than once.
-    assert_eq!(clock.asked.borrow().len(), 13);
-    // Deeper networks have the same blocks more often, but for a second one in the first stage and in the last.
-    predictor.predict(&b0(1.0, 2.0, 224)).unwrap();
-    assert_eq!(clock.asked.borrow().len(), 15);
-    predictor.predict(&base).unwrap();
-    predictor.learn(&base.pieces()).unwrap();
-    assert_eq!(clock.asked.borrow().len(), 15);
-}
-
-#[test]
-fn the_correction_is_found_and_the_error_is_that_of_other_networks() {
-    let clock = Known::default();
+fn calibrated(clock: &Known) -> Predictor<'static> {
     let mut predictor = Predictor::new(LatencyTable::new(setup()), Some(Box::new(clock.clone())));
     predictor.calibrate(&a_few()).unwrap();
-    let correction = predictor.table().correction.unwrap();
-    assert!((correction.offset_ms - 1.5).abs() < 1e-6 && (correction.slope - 0.8).abs() < 1e-6);
-    let other = b0(1.2, 1.4, 190);
-    assert!((predictor.predict(&other).unwrap() - (1.5 + 0.8 * sum_ms(&other))).abs() < 1e-6);
-    let accuracy = predictor.table().accuracy().unwrap();
-    assert!(accuracy.worst_percent < 1e-6 && accuracy.networks == 4, "{accuracy:?}");
-    let key = crate::NetworkKey::of(&a_few()[1]);
-    let by_others = predictor.table().predicted_by_others(key).unwrap();
-    assert!((by_others - (1.5 + 0.8 * sum_ms(&a_few()[1]))).abs() < 1e-6);
-    assert_eq!(predictor.table().predicted_by_others(crate::NetworkKey::of(&other)), None);
-    // A network measured once is not measured again.
-    let asked = clock.asked.borrow().len();
-    predictor.calibrate(&a_few()).unwrap();
-    assert_eq!(clock.asked.borrow().len(), asked);
+    predictor
+}
+
+fn off(predictor: &Predictor<'_>, spec: &ArchSpec) -> f64 {
+    (predictor.predict(spec).unwrap() / network_ms(spec) - 1.0).abs()
 }
 
 #[test]
-fn a_correction_that_is_there_stays() {
-    let mut predictor = Predictor::new(LatencyTable::new(setup()), Some(Box::new(Known::default())));
-    predictor.calibrate_once(&a_few()[..2]).unwrap();
-    let first = predictor.table().correction;
-    assert_eq!(first.unwrap().networks, 2);
-    predictor.calibrate_once(&a_few()).unwrap();
-    assert_eq!(predictor.table().correction, first);
-    predictor.calibrate(&a_few()).unwrap();
-    assert_eq!(predictor.table().correction.unwrap().networks, 4);
+fn networks_that_were_never_measured_are_predicted_and_nothing_is_asked_for_it() {
+    let clock = Known::default();
+    let mut predictor = calibrated(&clock);
+    assert_eq!(clock.asked.borrow().len(), 5);
+    for other in [b0(0.8, 0.7, 200), b0(2.0, 2.0, 300), b0(1.0, 1.0, 96)] {
+        assert!(off(&predictor, &other) < 1e-3, "{}: {}", other.name, off(&predictor, &other));
+    }
+    // A network measured once is not measured again, whatever it is called.
+    predictor.calibrate(&[ArchSpec { name: "again".to_string(), ..b0(1.0, 1.0, 224) }]).unwrap();
+    assert_eq!(clock.asked.borrow().len(), 5);
 }
 
 #[test]
-fn without_a_clock_only_what_is_known() {
-    let mut predictor = Predictor::new(LatencyTable::new(setup()), Some(Box::new(Known::default())));
-    predictor.calibrate(&a_few()).unwrap();
-    let mut reader = Predictor::new(predictor.table().clone(), None);
-    assert_eq!(reader.predict(&a_few()[0]), predictor.predict(&a_few()[0]));
-    let error = reader.predict(&b0(1.0, 1.0, 300)).unwrap_err();
-    assert!(matches!(&error, LatencyError::Missing(piece) if piece.starts_with("stem 300px")), "{error}");
+fn networks_whose_steps_cannot_be_told_apart_are_predicted_less_well_but_by_more_than_their_multiply_adds() {
+    let clock = Known { whole: true, ..Known::default() };
+    let mut predictor = calibrated(&clock);
+    let around: Vec<ArchSpec> = around(&a_few()[0]).unwrap().into_iter().map(|one| one.spec).collect();
+    predictor.calibrate(&around).unwrap();
+    let errors = [b0(0.8, 0.7, 200), b0(1.3, 1.2, 260)].map(|other| off(&predictor, &other));
+    assert!(errors.iter().all(|error| *error < 0.02), "{errors:?}");
 }
 
-/// A folder with a table of the first network.
+#[test]
+fn costs_that_are_there_stay() {
+    let mut predictor = Predictor::new(LatencyTable::new(setup()), Some(Box::new(Known::default())));
+    assert!(matches!(predictor.predict(&a_few()[0]), Err(LatencyError::Missing(_))));
+    predictor.calibrate_once::<LatencyError>(|| Ok(a_few()[..3].to_vec())).unwrap();
+    let first = predictor.table().costs.clone();
+    assert!(first.is_some() && predictor.table().networks.len() == 3);
+    predictor.measure(&a_few()).unwrap();
+    let unasked = || -> Result<Vec<ArchSpec>, LatencyError> { panic!("no network is wanted") };
+    predictor.calibrate_once(unasked).unwrap();
+    assert_eq!(predictor.table().costs, first);
+    predictor.calibrate(&a_few()).unwrap();
+    assert_ne!(predictor.table().costs, first);
+}
+
+/// A folder with a table of a few networks.
 fn kept() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("latency.json");
@@ -140,48 +132,45 @@ fn kept() -> (tempfile::TempDir, PathBuf) {
 fn the_file_has_the_table_and_serves_the_next() {
     let (_folder, path) = kept();
     let clock = Known::default();
-    let mut again = Predictor::open(path.clone(), setup(), Some(Box::new(clock.clone()))).unwrap();
-    let expected = 1.5 + 0.8 * sum_ms(&a_few()[2]);
-    assert!((again.predict(&a_few()[2]).unwrap() - expected).abs() < 1e-6);
+    let mut next = Predictor::open(path.clone(), setup(), Some(Box::new(clock.clone()))).unwrap();
+    assert_eq!(next.table(), calibrated(&clock).table());
+    clock.asked.borrow_mut().clear();
+    next.calibrate(&a_few()).unwrap();
     assert!(clock.asked.borrow().is_empty());
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(serde_json::from_str::<LatencyTable>(&text).unwrap(), *again.table());
-    assert!(text.contains("\"stem 224px same silu: 3x3/2 3-32 act"), "{text}");
+    // Without a clock networks are priced, but none is measured.
+    let mut reader = Predictor::open(path, setup(), None).unwrap();
+    assert_eq!(reader.predict(&b0(1.0, 1.0, 300)), next.predict(&b0(1.0, 1.0, 300)));
+    let error = reader.measure(&[b0(1.0, 1.0, 300)]).unwrap_err();
+    assert_eq!(error, LatencyError::Missing("w1 d1 r300".to_string()));
 }
 
 #[test]
-fn two_who_share_a_file_have_the_same_numbers() {
+fn two_who_extend_one_file_have_what_both_measured() {
     let (_folder, path) = kept();
-    let mut clocks = [Known::default(), Known::default()];
-    clocks[1].broken = Some(b0(1.0, 1.0, 300).pieces()[0].key().to_string());
-    let [mut first, mut second] =
-        clocks.clone().map(|clock| Predictor::open(path.clone(), setup(), Some(Box::new(clock))).unwrap());
-    let new = b0(1.0, 1.0, 300);
-    let times = (first.predict(&new).unwrap(), second.predict(&new).unwrap());
-    assert_eq!(times.0, times.1);
-    assert!(clocks[1].asked.borrow().is_empty(), "the second reads what the first has measured");
+    let clocks = [Known::default(), Known::default()];
+    let open = |clock: &Known| Predictor::open(path.clone(), setup(), Some(Box::new(clock.clone()))).unwrap();
+    let (mut one, mut other) = (open(&clocks[0]), open(&clocks[1]));
+    let (first, second) = (b0(1.0, 1.0, 96), b0(1.0, 1.0, 64));
+    one.measure(&[first.clone()]).unwrap();
+    other.measure(&[first, second]).unwrap();
+    assert_eq!(*clocks[1].asked.borrow(), ["w1 d1 r64"], "what the first has measured is there");
+    assert_eq!(open(&clocks[0]).table().networks.len(), a_few().len() + 2);
 }
 
 #[test]
 fn what_was_measured_before_a_failure_is_kept() {
-    let (_folder, path) = kept();
-    let new = b0(1.0, 1.0, 300);
-    let last = new.pieces().last().unwrap().key().to_string();
-    let (pieces, broken) = (new.pieces(), Some(last.clone()));
-    // Two heaps: 16 pieces of one network, then one of which the last fails.
-    let other = b0(2.0, 1.0, 300).pieces();
-    let all: Vec<Piece> = other.iter().chain(&pieces).cloned().collect();
-    let clock = Known { broken, ..Known::default() };
-    let mut predictor = Predictor::open(path.clone(), setup(), Some(Box::new(clock))).unwrap();
-    assert_eq!(predictor.learn(&all), Err(LatencyError::Clock("no memory is left".to_string())));
-    let mut again = Predictor::open(path, setup(), None).unwrap();
-    assert!(again.table().pieces.contains_key(other[0].key()));
-    assert!(!again.table().pieces.contains_key(&last));
-    assert!(again.predict(&a_few()[0]).is_ok());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latency.json");
+    let broken = Known { broken: Some("w1.2 d1.4 r190".to_string()), ..Known::default() };
+    let mut predictor = Predictor::open(path.clone(), setup(), Some(Box::new(broken))).unwrap();
+    predictor.measure(&a_few()[..4]).unwrap();
+    assert_eq!(predictor.calibrate(&a_few()), Err(LatencyError::Clock("no memory is left".to_string())));
+    let table = Predictor::open(path, setup(), None).unwrap().table().clone();
+    assert_eq!((table.networks.len(), table.costs), (4, None));
 }
 
 #[test]
-fn a_table_of_another_question_or_machine() {
+fn tables_of_another_question_or_machine() {
     let (_folder, path) = kept();
     let open = |setup: Setup| Predictor::open(path.clone(), setup, Some(Box::new(Known::default())));
     let sentence = |setup: Setup| open(setup).err().unwrap().to_string();
@@ -189,42 +178,73 @@ fn a_table_of_another_question_or_machine() {
     assert!(sentence(Setup { engine: "burn".into(), ..setup() }).contains("with engine compiled, not burn"));
     assert!(sentence(Setup { device: "wgpu".into(), ..setup() }).contains("with device flex, not wgpu"));
     let mut elsewhere = open(Setup { threads: 64, ..setup() }).unwrap();
-    assert!(elsewhere.predict(&a_few()[0]).is_ok(), "what is known may be read anywhere");
-    let error = elsewhere.predict(&b0(1.0, 1.0, 300)).unwrap_err().to_string();
-    assert!(error.contains("another machine") && error.contains("64 threads"), "{error}");
+    assert!(elsewhere.predict(&b0(1.0, 1.0, 300)).is_ok(), "what is known may be read anywhere");
+    let error = elsewhere.measure(&[b0(1.0, 1.0, 300)]).unwrap_err().to_string();
+    assert!(error.contains("another machine") && error.contains("lacks w1 d1 r300;"), "{error}");
 }
 
 #[test]
 fn files_that_are_no_table_stay_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("latency.json");
-    for text in ["", "{}", "{\"setup\": 3}", "not json"] {
+    for text in ["", "{}", "{\"setup\": 3}", "not json", "[2]"] {
         std::fs::write(&path, text).unwrap();
         let error = Predictor::open(path.clone(), setup(), None).err().unwrap();
-        assert!(matches!(error, LatencyError::Damaged { .. }), "{text}: {error}");
+        let expected = matches!(error, LatencyError::Damaged { .. } | LatencyError::OtherVersion { .. });
+        assert!(expected, "{text}: {error}");
         assert_eq!(error.to_string().lines().count(), 1);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
     let nowhere = folder.path().join("not/there.json");
     let mut predictor = Predictor::open(nowhere, setup(), Some(Box::new(Known::default()))).unwrap();
-    assert!(matches!(predictor.predict(&a_few()[0]), Err(LatencyError::File { .. })));
+    assert!(matches!(predictor.calibrate(&a_few()), Err(LatencyError::File { .. })));
+}
+
+#[test]
+fn tables_of_other_formats_are_refused() {
+    let (_folder, path) = kept();
+    let now = std::fs::read_to_string(&path).unwrap();
+    let mut table: serde_json::Value = serde_json::from_str(&now).unwrap();
+    table["version"] = 3.into();
+    std::fs::write(&path, table.to_string()).unwrap();
+    let refused = || Predictor::open(path.clone(), setup(), None).err().unwrap().to_string();
+    assert!(refused().contains("of format 3, and this program has 2; name another file"), "{}", refused());
+    // The first format had no number, and pieces.
+    table.as_object_mut().unwrap().remove("version");
+    table["pieces"] = serde_json::json!({});
+    std::fs::write(&path, table.to_string()).unwrap();
+    assert!(refused().contains("of format 1, and"), "{}", refused());
+    // Columns that are not this program's.
+    let mut table: serde_json::Value = serde_json::from_str(&now).unwrap();
+    table["costs"].as_object_mut().unwrap().insert("stem.luck".to_string(), 1.into());
+    std::fs::write(&path, table.to_string()).unwrap();
+    assert!(refused().contains("stem.luck"), "{}", refused());
 }
 
 #[test]
 fn a_clock_that_stands_still_is_no_clock() {
-    struct Still;
-    impl Clock for Still {
-        fn pieces(&mut self, pieces: &[Piece]) -> Result<Vec<Timing>, String> {
-            Ok(vec![timing(0.0); pieces.len()])
-        }
-        fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Timing>, String> {
-            Ok(vec![timing(f64::NAN); specs.len()])
+    struct Wrong(f64, Option<Vec<f64>>);
+    impl Clock for Wrong {
+        fn networks(&mut self, specs: &[ArchSpec]) -> Result<Vec<Measured>, String> {
+            Ok(vec![Measured { whole: timing(self.0), steps: self.1.clone() }; specs.len()])
         }
     }
-    let mut still = Still;
-    let mut predictor = Predictor::new(LatencyTable::new(setup()), Some(Box::new(&mut still)));
-    assert!(matches!(predictor.predict(&a_few()[0]), Err(LatencyError::NoTime { .. })));
-    assert!(predictor.table().pieces.is_empty());
+    let count = a_few()[0].steps().len();
+    for (whole, steps) in [
+        (0.0, None),
+        (f64::NAN, None),
+        (1.0, Some(vec![-1.0; count])),
+        (1.0, Some(vec![f64::INFINITY; count])),
+    ] {
+        let mut wrong = Wrong(whole, steps);
+        let mut predictor = Predictor::new(LatencyTable::new(setup()), Some(Box::new(&mut wrong)));
+        assert!(matches!(predictor.calibrate(&a_few()), Err(LatencyError::NoTime { .. })));
+        assert!(predictor.table().networks.is_empty());
+    }
+    let mut short = Wrong(1.0, Some(vec![0.1]));
+    let mut predictor = Predictor::new(LatencyTable::new(setup()), Some(Box::new(&mut short)));
+    let error = predictor.calibrate(&a_few()).unwrap_err().to_string();
+    assert!(error.contains("ran in 1 steps where"), "{error}");
 }
 
 #[test]

@@ -1,89 +1,98 @@
-//! `efficientnet scale latency`: what networks take on a device, predicted from measured pieces and measured whole; and the
-//! predictor for whoever else wants milliseconds as a cost.
+//! `efficientnet scale latency`: what networks take on a device, measured and predicted; and the predictor for whoever else
+//! wants milliseconds as a cost.
 
 use std::path::Path;
 
 use efficientnet_arch::{ArchSpec, Coefficients, Totals};
-use efficientnet_scaling::{CompoundRule, Factors, Scaler};
-use efficientnet_search::NetworkKey;
+use efficientnet_data::{Purpose, Random};
 use efficientnet_search::latency::{
-    Accuracy, Correction, LatencyError, LatencyTable, Point, Predictor, Setup,
+    Accuracy, Costs, LatencyError, LatencyTable, Line, Predictor, Setup, Specimen, Whole, around, held_out,
 };
+use efficientnet_search::{BlockSpace, NetworkKey, Plan, Task};
 use serde::Serialize;
 
-use super::{network, print, short};
+use super::{network, optional, print, short};
 use crate::args::scale::{ClockArgs, LatencyArgs};
 use crate::clock::DeviceClock;
 use crate::error::CliError;
 use crate::output::{self, scaled};
 use crate::{Outcome, interrupt};
 
-/// Factors on depth, width and resolution: each dimension alone, and two networks of the paper's rule.
-const AROUND: [[f64; 3]; 11] = [
-    [1.0, 1.0, 1.0],
-    [1.4, 1.0, 1.0],
-    [2.0, 1.0, 1.0],
-    [1.0, 0.75, 1.0],
-    [1.0, 1.4, 1.0],
-    [1.0, 2.0, 1.0],
-    [1.0, 1.0, 0.6],
-    [1.0, 1.0, 0.75],
-    [1.0, 1.0, 1.4],
-    [1.2, 1.1, 1.15],
-    [1.4, 1.2, 1.3],
-];
-
-/// As many of them as a correction needs.
-const FEW: [[f64; 3]; 5] =
-    [[1.0, 1.0, 1.0], [2.0, 1.0, 1.0], [1.0, 1.5, 1.0], [1.0, 1.0, 1.5], [1.0, 1.0, 0.7]];
-
 #[derive(Serialize)]
 struct Asked {
     #[serde(flatten)]
     setup: Setup,
-    correction: Correction,
-    /// Over all networks of the table, each by the line through the others.
-    accuracy: Option<Accuracy>,
-    /// The same for a line through the networks' multiply-adds, over the networks that are shown.
-    accuracy_by_macs: Option<Accuracy>,
-    pieces: usize,
+    costs: Option<Costs>,
+    errors: Vec<Errors>,
 }
 
-/// Flat, so that it is a line of CSV as well.
+/// Errors on networks that were left out of the fit.
+#[derive(Serialize)]
+struct Errors {
+    /// Which networks, and how they were left out.
+    of: String,
+    by_steps: Accuracy,
+    by_macs: Accuracy,
+}
+
+/// Flat, so that it is a line of CSV as well. Each prediction is from networks of other groups.
 #[derive(Serialize)]
 struct Row {
     model: String,
+    group: String,
     depth: f64,
     width: f64,
     resolution: usize,
     macs: u64,
-    pieces_ms: f64,
-    predicted_ms: f64,
     measured_ms: f64,
     spread_ms: f64,
-    error_percent: f64,
+    predicted_ms: Option<f64>,
+    error_percent: Option<f64>,
+    macs_error_percent: Option<f64>,
 }
 
 pub fn run(args: &LatencyArgs) -> Outcome {
     interrupt::listen();
-    let networks = args.models.iter().map(|model| network(model)).collect::<Result<Vec<_>, _>>()?;
-    let networks = match &networks[..] {
-        [one] => scalings(one, &AROUND)?,
-        _ => networks,
-    };
+    let specimens = specimens(args)?;
     let mut predictor = predictor(&args.clock)?;
-    predictor.calibrate(&networks)?;
+    predictor.calibrate(specimens.iter().map(|specimen| &specimen.spec))?;
     let table = predictor.table();
-    let rows = networks.iter().map(|spec| Row::of(spec, table)).collect::<Result<Vec<_>, CliError>>()?;
-    let asked = Asked {
-        setup: table.setup.clone(),
-        correction: table.correction.unwrap_or(Correction::NONE),
-        accuracy: table.accuracy(),
-        accuracy_by_macs: Accuracy::leave_one_out(&rows.iter().map(Row::by_macs).collect::<Vec<_>>()),
-        pieces: table.pieces.len(),
-    };
+    let known = specimens.iter().map(|specimen| Known::of(specimen, table)).collect::<Result<Vec<_>, _>>()?;
+    let rows = rows(&known);
+    let asked = Asked { setup: table.setup.clone(), costs: table.costs.clone(), errors: errors(&known) };
     let text = text(&asked, &rows);
     print(&args.format, asked, &rows, || text)
+}
+
+/// The networks that are asked for: those around a single one, and those that are drawn from a plan's space.
+fn specimens(args: &LatencyArgs) -> Result<Vec<Specimen>, CliError> {
+    if let Some(path) = &args.space {
+        let plan = Plan::open(path)?;
+        let mut specimens = around(plan.base())?;
+        specimens.extend(drawn(&plan, args.networks)?);
+        return Ok(specimens);
+    }
+    let networks = args.models.iter().map(|model| network(model)).collect::<Result<Vec<_>, _>>()?;
+    match &networks[..] {
+        [one] => Ok(around(one)?),
+        _ => Ok(networks.into_iter().map(|spec| Specimen { group: spec.name.clone(), spec }).collect()),
+    }
+}
+
+/// Networks of a plan's space, each equally likely; from a plan without a space a sentence.
+fn drawn(plan: &Plan, count: usize) -> Result<Vec<Specimen>, CliError> {
+    let Task::Evolve(evolve) = &plan.task else {
+        let sentence =
+            format!("{} has no space to draw networks from; take a plan with [evolve.space]", plan.name);
+        return Err(CliError::Usage(sentence));
+    };
+    let space = BlockSpace::new(&evolve.space, plan.base())?;
+    let draw = |index: usize| -> Result<Specimen, CliError> {
+        let genome = space.random(&mut Random::new(evolve.seed, 0, index as u64, Purpose::Evolution));
+        let spec = space.network(&genome, &format!("drawn {}", index + 1))?;
+        Ok(Specimen { spec, group: "drawn".to_string() })
+    };
+    (0..count).map(draw).collect()
 }
 
 /// A predictor on the device that is asked for, with the table that is asked for.
@@ -95,21 +104,20 @@ pub fn predictor(args: &ClockArgs) -> Result<Predictor<'static>, CliError> {
     })
 }
 
-/// Has a predictor's correction fitted to a network and a few around it, unless its table has one.
+/// Has what steps cost fitted to the networks around one, unless the table says it.
 pub fn calibrate_around(predictor: &mut Predictor<'_>, spec: &ArchSpec) -> Result<(), CliError> {
-    Ok(predictor.calibrate_once(&scalings(spec, &FEW)?)?)
+    predictor.calibrate_once(|| Ok(around(spec)?.into_iter().map(|specimen| specimen.spec).collect()))
 }
 
 /// Milliseconds of one image on a device, as the cost of a search.
 ///
-/// The table lies in the study's folder. Pieces that it lacks are measured when a network with them comes up and written
-/// down before anybody sees the number, under a lock: all shards of a study, and a search that is taken up again, have the same
-/// costs. The correction is fitted once, to the first network that is asked for and four scalings of it. A shard on another
-/// machine can read the table, but not add to it (its milliseconds would be others): it gets a sentence that says so.
+/// The table lies in the study's folder. What steps cost is measured and fitted once, on the first network that is asked for and those
+/// around it, and written down before anybody sees a number, under a lock: all shards of a study, and a search that is taken
+/// up again, have the same costs, also on other machines. After that nothing is measured.
 ///
 /// # Errors
 /// Where the device cannot be opened, or the table is damaged or of another device. The function itself fails with a sentence
-/// where a piece cannot be measured, or when Ctrl-C was pressed.
+/// where a network cannot be measured, or when Ctrl-C was pressed.
 pub fn latency_cost(
     device: &str,
     table: &Path,
@@ -128,117 +136,168 @@ pub fn latency_cost(
     })
 }
 
-/// A network and what becomes of it by some factors, named for these.
-fn scalings(spec: &ArchSpec, factors: &[[f64; 3]]) -> Result<Vec<ArchSpec>, CliError> {
-    let scaler = Scaler::new(spec.clone(), CompoundRule::PAPER)?;
-    let scaled = |&[depth, width, resolution]: &[f64; 3]| {
-        if [depth, width, resolution] == [1.0; 3] {
-            return Ok(spec.clone());
-        }
-        let coefficients = scaler.apply(Factors { depth, width, resolution });
-        let name = name(&spec.name, [depth, width], coefficients, spec.coefficients);
-        Ok(ArchSpec { name, ..spec.rescaled(coefficients)? })
-    };
-    factors.iter().map(scaled).collect()
+/// A network with what is known of it.
+struct Known<'a> {
+    specimen: &'a Specimen,
+    whole: &'a Whole,
+    macs: u64,
 }
 
-/// Only what is scaled is said.
-fn name(base: &str, [depth, width]: [f64; 2], scaled: Coefficients, own: Coefficients) -> String {
-    let mut parts = Vec::new();
-    if depth != 1.0 {
-        parts.push(format!("d {depth}"));
+impl<'a> Known<'a> {
+    fn of(specimen: &'a Specimen, table: &'a LatencyTable) -> Result<Self, CliError> {
+        let whole = table.networks.get(&NetworkKey::of(&specimen.spec));
+        let whole = whole.ok_or_else(|| LatencyError::Missing(specimen.spec.name.clone()))?;
+        Ok(Self { specimen, whole, macs: specimen.spec.totals()?.macs })
     }
-    if width != 1.0 {
-        parts.push(format!("w {width}"));
+
+    fn name(&self) -> &str {
+        &self.specimen.spec.name
     }
-    if scaled.resolution != own.resolution {
-        parts.push(format!("{} px", scaled.resolution));
+
+    fn group(&self) -> &str {
+        &self.specimen.group
     }
-    format!("{base}({})", parts.join(", "))
+
+    fn measured(&self) -> f64 {
+        self.whole.timing.median_ms
+    }
 }
 
-impl Row {
-    fn of(spec: &ArchSpec, table: &LatencyTable) -> Result<Self, CliError> {
-        let key = NetworkKey::of(spec);
-        let missing = || LatencyError::Missing(spec.name.clone());
-        let whole = table.networks.get(&key).ok_or_else(missing)?;
-        let predicted_ms = table.predicted_by_others(key).ok_or_else(missing)?;
-        let measured_ms = whole.timing.median_ms;
-        let Coefficients { width, depth, resolution } = spec.coefficients;
-        Ok(Self {
-            model: spec.name.clone(),
+/// Milliseconds of a network from others, by steps.
+fn by_steps(others: &[&Known<'_>], one: &Known<'_>) -> f64 {
+    let costs = Costs::fit(others.iter().map(|other| other.whole));
+    let steps: Vec<_> = one.whole.steps.iter().map(|step| step.step).collect();
+    costs.of(&steps)
+}
+
+/// The same by multiply-adds.
+fn by_macs(others: &[&Known<'_>], one: &Known<'_>) -> f64 {
+    Line::fit(others.iter().map(|other| (other.macs as f64, other.measured()))).apply(one.macs as f64)
+}
+
+fn rows(known: &[Known<'_>]) -> Vec<Row> {
+    let predicted = held_out(known, Known::group, by_steps);
+    let line = held_out(known, Known::group, by_macs);
+    let row = |(index, one): (usize, &Known<'_>)| {
+        let at = |all: &Option<Vec<f64>>| all.as_ref().and_then(|all| all.get(index).copied());
+        let percent = |predicted: f64| 100.0 * (predicted - one.measured()) / one.measured();
+        let Coefficients { width, depth, resolution } = one.specimen.spec.coefficients;
+        Row {
+            model: one.name().to_string(),
+            group: one.group().to_string(),
             depth,
             width,
             resolution,
-            macs: spec.totals()?.macs,
-            pieces_ms: whole.pieces_ms,
-            predicted_ms,
-            measured_ms,
-            spread_ms: whole.timing.spread_ms,
-            error_percent: 100.0 * (predicted_ms - measured_ms) / measured_ms,
-        })
-    }
+            macs: one.macs,
+            measured_ms: one.measured(),
+            spread_ms: one.whole.timing.spread_ms,
+            predicted_ms: at(&predicted),
+            error_percent: at(&predicted).map(percent),
+            macs_error_percent: at(&line).map(percent),
+        }
+    };
+    known.iter().enumerate().map(row).collect()
+}
 
-    fn by_macs(&self) -> Point {
-        Point { name: self.model.clone(), sum: self.macs as f64, measured: self.measured_ms }
+/// Each network left out alone; then with all of its group; and the groups of the latter.
+fn errors(known: &[Known<'_>]) -> Vec<Errors> {
+    let of = |of: &str, some: &[&Known<'_>], predicted: [&[f64]; 2]| {
+        let names: Vec<&str> = some.iter().map(|one| one.name()).collect();
+        let measured: Vec<f64> = some.iter().map(|one| one.measured()).collect();
+        let [by_steps, by_macs] = predicted.map(|predicted| Accuracy::of(&names, predicted, &measured));
+        Some(Errors { of: of.to_string(), by_steps: by_steps?, by_macs: by_macs? })
+    };
+    let all: Vec<&Known<'_>> = known.iter().collect();
+    let mut errors = Vec::new();
+    if let (Some(steps), Some(macs)) =
+        (held_out(known, Known::name, by_steps), held_out(known, Known::name, by_macs))
+    {
+        errors.extend(of("each network alone", &all, [&steps, &macs]));
     }
+    let mut groups: Vec<&str> = Vec::new();
+    for one in known {
+        if !groups.contains(&one.group()) {
+            groups.push(one.group());
+        }
+    }
+    let apart = (held_out(known, Known::group, by_steps), held_out(known, Known::group, by_macs));
+    let (Some(steps), Some(macs)) = apart else { return errors };
+    if groups.len() == known.len() {
+        return errors;
+    }
+    errors.extend(of("each with all of its kind", &all, [&steps, &macs]));
+    for group in groups {
+        let members: Vec<usize> = (0..known.len()).filter(|&index| known[index].group() == group).collect();
+        let some: Vec<&Known<'_>> = members.iter().map(|&index| &known[index]).collect();
+        let [steps, macs] =
+            [&steps, &macs].map(|all| members.iter().map(|&index| all[index]).collect::<Vec<f64>>());
+        errors.extend(of(&format!("  {group}"), &some, [&steps, &macs]));
+    }
+    errors
+}
 
+impl Row {
     fn cells(&self) -> Vec<String> {
+        let percent =
+            |error: Option<f64>| error.map_or_else(|| "-".to_string(), |error| format!("{error:+.1}"));
         vec![
             self.model.clone(),
+            self.group.clone(),
             self.resolution.to_string(),
             scaled(self.macs, 1e9, "G"),
-            short(self.pieces_ms),
-            short(self.predicted_ms),
             short(self.measured_ms),
             short(self.spread_ms),
-            format!("{:+.1}", self.error_percent),
+            optional(self.predicted_ms),
+            percent(self.error_percent),
+            percent(self.macs_error_percent),
         ]
+    }
+}
+
+impl Errors {
+    fn cells(&self) -> Vec<String> {
+        let of = |accuracy: &Accuracy| {
+            let ranks =
+                accuracy.rank_correlation.map_or_else(|| "-".to_string(), |ranks| format!("{ranks:.3}"));
+            [format!("{:.1}", accuracy.mean_percent), format!("{:.1}", accuracy.worst_percent), ranks]
+        };
+        let count = self.by_steps.networks.to_string();
+        [self.of.clone(), count].into_iter().chain(of(&self.by_steps)).chain(of(&self.by_macs)).collect()
     }
 }
 
 fn text(asked: &Asked, rows: &[Row]) -> String {
     let Setup { device, engine, batch, date, .. } = &asked.setup;
-    let header =
-        ["network", "pixels", "macs", "pieces ms", "predicted ms", "measured ms", "spread ms", "error %"];
-    let table = output::table(&header, &header[1..], rows.iter().map(Row::cells));
-    let Correction { offset_ms, slope, networks } = asked.correction;
+    let header = [
+        "network",
+        "kind",
+        "pixels",
+        "macs",
+        "measured ms",
+        "spread ms",
+        "predicted ms",
+        "error %",
+        "by macs: error %",
+    ];
+    let networks = output::table(&header, &header[2..], rows.iter().map(Row::cells));
     let mut lines = vec![
         format!("latency on {device} ({engine}, batch {batch}; {}; {date})\n", asked.setup.machine()),
-        format!("{table}\n"),
-        format!(
-            "{offset_ms:.3} ms + {slope:.3} x the sum of the pieces, fitted to {networks} networks; in the table each is \
-             predicted by the line through the others"
-        ),
+        networks,
     ];
-    lines.extend(asked.accuracy.as_ref().map(|accuracy| sentence("by their pieces", accuracy)));
-    lines
-        .extend(asked.accuracy_by_macs.as_ref().map(|accuracy| sentence("by their multiply-adds", accuracy)));
-    lines.push(format!("{} different pieces", asked.pieces));
-    lines.join("\n")
-}
-
-fn sentence(by: &str, accuracy: &Accuracy) -> String {
-    let Accuracy { networks, mean_percent, worst_percent, worst, rank_correlation } = accuracy;
-    let ranks = rank_correlation.map_or_else(|| "-".to_string(), |ranks| format!("{ranks:.3}"));
-    format!(
-        "{networks} networks {by}: mean error {mean_percent:.1} %, largest {worst_percent:.1} % ({worst}), rank \
-         correlation {ranks}"
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scalings_are_other_networks_named_for_what_is_scaled() {
-        let base = ArchSpec::named("efficientnet-b0").unwrap();
-        let networks = scalings(&base, &AROUND).unwrap();
-        let names: Vec<&str> = networks.iter().map(|spec| spec.name.as_str()).collect();
-        assert_eq!(names[..3], ["efficientnet-b0", "efficientnet-b0(d 1.4)", "efficientnet-b0(d 2)"]);
-        assert_eq!(names[10], "efficientnet-b0(d 1.4, w 1.2, 291 px)");
-        let keys: std::collections::BTreeSet<NetworkKey> = networks.iter().map(NetworkKey::of).collect();
-        assert_eq!(keys.len(), networks.len());
+    if !asked.errors.is_empty() {
+        let header = [
+            "left out of the fit",
+            "networks",
+            "mean error %",
+            "largest",
+            "ranks",
+            "by macs: mean error %",
+            "by macs: largest",
+            "by macs: ranks",
+        ];
+        let errors = output::table(&header, &header[1..], asked.errors.iter().map(Errors::cells));
+        lines.push("\neach network is predicted from the networks of other kinds\n".to_string());
+        lines.push(errors);
     }
+    lines.join("\n")
 }

@@ -70,7 +70,7 @@ pub fn report(args: &ReportArgs) -> Outcome {
 /// What a network costs by a plan's measure.
 type Cost = Box<dyn FnMut(&ArchSpec, &Totals) -> Result<f64, String>>;
 
-/// What networks cost on `device` by the plan's measure. Counts need no device; a latency is predicted from pieces that are
+/// What networks cost on `device` by the plan's measure. Counts need no device; a latency is predicted from networks that are
 /// measured on it, and kept in the search's `folder`.
 fn cost_of(plan: &Plan, device: &str, folder: &Path) -> Result<Cost, CliError> {
     match plan.cost {
