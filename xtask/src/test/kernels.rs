@@ -13,7 +13,7 @@ use super::{BACKENDS_VARIABLE, Tally, run};
 /// Forces an instruction set, see `crates/kernels/src/isa.rs`.
 const ISA_VARIABLE: &str = "EFFICIENTNET_ISA";
 /// The test programs: of `kernels`, of `ops`, and of whole networks in `model` and `train`.
-const PROGRAMS: [&str; 12] = [
+const PROGRAMS: [&str; 11] = [
     "plan",
     "random",
     "shapes",
@@ -24,7 +24,6 @@ const PROGRAMS: [&str; 12] = [
     "normalisation",
     "synchronised",
     "fused",
-    "pieces",
     "parity",
 ];
 
