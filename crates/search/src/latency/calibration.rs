@@ -73,6 +73,9 @@ fn scaled(scaler: &Scaler, [depth, width, resolution]: [f64; 3]) -> Result<ArchS
     Ok(ArchSpec { name, ..base.rescaled(coefficients)? })
 }
 
+/// What another network's rows are made by.
+type Change<'a> = &'a dyn Fn(&mut BlockArgs);
+
 /// The network with other inverted residuals; none where it has none.
 fn variants(spec: &ArchSpec) -> Result<Vec<ArchSpec>, ScalingError> {
     let flat = spec.flattened()?;
@@ -81,12 +84,12 @@ fn variants(spec: &ArchSpec) -> Result<Vec<ArchSpec>, ScalingError> {
     }
     let has_se = flat.baseline.rows.iter().any(|row| row.se_ratio.is_some());
     let se_ratio = if has_se { None } else { Some(0.25) };
-    let kinds: [(&str, &dyn Fn(&mut BlockArgs)); 3] = [
+    let kinds: [(&str, Change<'_>); 3] = [
         ("other kernels", &|row: &mut BlockArgs| row.kernel = if row.kernel > 3 { 3 } else { 5 }),
         ("half the expansion", &|row: &mut BlockArgs| row.expand_ratio = row.expand_ratio.div_ceil(2)),
         (if has_se { "no se" } else { "se 0.25" }, &|row: &mut BlockArgs| row.se_ratio = se_ratio),
     ];
-    let variant = |(word, change): (&str, &dyn Fn(&mut BlockArgs))| -> Result<ArchSpec, ScalingError> {
+    let variant = |(word, change): (&str, Change<'_>)| -> Result<ArchSpec, ScalingError> {
         let mut rows = flat.baseline.rows.clone();
         rows.iter_mut().filter(|row| is_inverted(row)).for_each(change);
         let baseline = Baseline { rows, ..flat.baseline.clone() };

@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::Whole;
 use super::nonnegative::Equations;
 
-/// What costs: a name, the kind of step, and how much there is of it. Only what a kind has, and what measurements can tell from the
-/// rest.
-const COLUMNS: [(&str, StepKind, fn(&Step) -> u64); N - 1] = [
+/// What costs: a name, the kind of step, and how much there is of it.
+type Column = (&'static str, StepKind, fn(&Step) -> u64);
+
+/// Only what a kind has, and what measurements can tell from the rest.
+const COLUMNS: [Column; N - 1] = [
     ("stem.step", StepKind::Stem, |_| 1),
     ("stem.dense_macs", StepKind::Stem, |step| step.dense_macs),
     ("stem.depthwise_macs", StepKind::Stem, |step| step.depthwise_macs),

@@ -151,7 +151,7 @@ fn two_who_extend_one_file_have_what_both_measured() {
     let open = |clock: &Known| Predictor::open(path.clone(), setup(), Some(Box::new(clock.clone()))).unwrap();
     let (mut one, mut other) = (open(&clocks[0]), open(&clocks[1]));
     let (first, second) = (b0(1.0, 1.0, 96), b0(1.0, 1.0, 64));
-    one.measure(&[first.clone()]).unwrap();
+    one.measure(std::slice::from_ref(&first)).unwrap();
     other.measure(&[first, second]).unwrap();
     assert_eq!(*clocks[1].asked.borrow(), ["w1 d1 r64"], "what the first has measured is there");
     assert_eq!(open(&clocks[0]).table().networks.len(), a_few().len() + 2);
