@@ -104,7 +104,7 @@ pub fn run(args: &MeasureArgs) -> Outcome {
 /// What is timed, with its input where it reads it.
 enum Subject {
     /// Burn's modules on a device.
-    Burn(Box<Network>, Tensor<4>),
+    Burn(Box<(Network, Tensor<4>)>),
     /// The network that `predict` and `eval` run on the CPU.
     Compiled(Box<CompiledNetwork>, Array),
 }
@@ -126,12 +126,12 @@ impl Subject {
         }
         let network = Network::from_weights(weights, &device)?;
         let data = TensorData::new(input.values, input.shape);
-        Ok(Self::Burn(Box::new(network), Tensor::from_data(data, &device)))
+        Ok(Self::Burn(Box::new((network, Tensor::from_data(data, &device)))))
     }
 
     fn spec(&self) -> &ArchSpec {
         match self {
-            Self::Burn(network, _) => network.spec(),
+            Self::Burn(burn) => burn.0.spec(),
             Self::Compiled(network, _) => network.spec(),
         }
     }
@@ -139,7 +139,7 @@ impl Subject {
     /// `[batch, channels, height, width]`.
     fn input_shape(&self) -> [usize; 4] {
         match self {
-            Self::Burn(_, input) => input.dims(),
+            Self::Burn(burn) => burn.1.dims(),
             Self::Compiled(_, Array { shape, .. }) => [shape[0], shape[1], shape[2], shape[3]],
         }
     }
@@ -147,7 +147,7 @@ impl Subject {
     /// Logits, and the milliseconds from the call to the logits in hand.
     fn timed(&self) -> Result<(Array, f64), CliError> {
         match self {
-            Self::Burn(network, input) => engine::timed(network, input),
+            Self::Burn(burn) => engine::timed(&burn.0, &burn.1),
             Self::Compiled(network, input) => {
                 let started = Instant::now();
                 let logits = engine::compiled(network, &input.values, self.input_shape())?;
@@ -159,7 +159,7 @@ impl Subject {
     /// What computes, for a reader.
     fn description(&self) -> String {
         match self {
-            Self::Burn(_, input) => efficientnet_backend::description(&input.device()),
+            Self::Burn(burn) => efficientnet_backend::description(&burn.1.device()),
             Self::Compiled(network, _) => format!("{network:?}"),
         }
     }
