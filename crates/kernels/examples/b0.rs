@@ -4,7 +4,7 @@
 //!
 //! Further `key=value`: `seconds` to measure for, `isa`, `profile=1` for a table of the steps, `weights` (a file of f32, the
 //! folded tensors in the order in which they are asked for here), `input` (a file of f32), `logits` (a file to write).
-//! `scripts/benchmark_inference.py` makes these files and starts this program.
+//! Beside other libraries it is timed by `cargo xtask bench --peers`.
 
 use std::collections::HashMap;
 use std::error::Error;
