@@ -8,7 +8,7 @@ use crate::TrainError;
 
 /// The loss is multiplied by it before the backward pass in `f16`, and the gradients are divided by it: gradients of a map are
 /// often smaller than `f16`'s least number, 6e-8. `bf16` has the range of `f32` and needs none.
-pub(crate) const F16_LOSS_SCALE: f64 = 1024.0;
+const F16_LOSS_SCALE: f64 = 1024.0;
 
 /// The format as Burn names it.
 pub(crate) fn dtype(precision: Precision) -> DType {

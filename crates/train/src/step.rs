@@ -45,9 +45,7 @@ impl Example {
             labels: labels.mask_fill(uncounted, -1),
         }
     }
-}
 
-impl Example {
     /// The same with images in another number format, which is then that of the network's maps and their gradients.
     pub fn in_precision(self, precision: Precision) -> Self {
         Self { images: self.images.cast(precision::dtype(precision)), ..self }
