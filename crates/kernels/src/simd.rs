@@ -28,8 +28,11 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     /// f32 in a vector, and channels in a block.
     const LANES: usize;
-    /// Vectors that a matrix product's tile may keep in registers.
+    /// Vectors that may be summed in registers.
     const ACCUMULATORS: usize;
+    /// Rows of a matrix product's tile of one to four vectors: so many that registers are left for the vectors of the other factor
+    /// and a number of this one's. With one too few the compiler moves sums to memory and back, and a product takes twice as long.
+    const TILE: [usize; 4];
     /// True where `mul_add` rounds once.
     const FUSED: bool;
 

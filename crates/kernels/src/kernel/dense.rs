@@ -5,6 +5,7 @@
 //! `NR` vectors of packed weights and `MR` broadcast inputs. No patch of the input is ever copied: a pixel's neighbours
 //! are at fixed distances from it (implicit im2col). A 1x1 convolution is the case of one row and one column.
 
+use crate::memory::LINE;
 use crate::simd::{Simd, Task};
 
 /// The input elements under one output pixel, as four nested loops; steps in f32.
@@ -69,7 +70,7 @@ pub(crate) struct Run<'a> {
 
 /// Pixels in a tile of `blocks` channel blocks.
 pub(crate) fn tile_rows<S: Simd>(blocks: usize) -> usize {
-    (S::ACCUMULATORS / blocks).clamp(1, 14)
+    S::TILE[blocks - 1]
 }
 
 /// Computes sums and bias for `out[0].len() / LANES` pixels into one slice for each block (1 to 4 of them).
@@ -194,7 +195,7 @@ unsafe fn tile_of_few_rows<S: Simd, const STEP: usize, const NR: usize>(s: S, pl
 
 /// Enters the tile if it fits the registers; others never come and are not compiled.
 fn fitting<S: Simd, const STEP: usize, const MR: usize, const NR: usize>(s: S, place: Place<'_>) {
-    if const { MR * NR <= S::ACCUMULATORS || MR == 1 } {
+    if const { MR <= S::TILE[NR - 1] } {
         s.enter(Tile::<STEP, MR, NR>(place));
     } else {
         unreachable!("a tile fits the registers");
@@ -226,6 +227,13 @@ impl<const STEP: usize, const MR: usize, const NR: usize> Task for Tile<'_, STEP
             }
             for plane in 0..w.planes {
                 let depth = if plane + 1 == w.planes { w.last_depth } else { w.depth };
+                // The next tile's pixels of this plane: there are more planes than the processor can follow.
+                if STEP > 0 && w.rows * w.cols == 1 {
+                    let next = place.input.wrapping_add(plane * w.plane_step + MR * step);
+                    for line in 0..(MR * STEP * S::LANES).div_ceil(LINE) {
+                        s.prefetch_near(next.wrapping_add(line * LINE));
+                    }
+                }
                 for row in 0..w.rows {
                     for col in 0..w.cols {
                         let mut a =

@@ -188,6 +188,11 @@ pub(super) fn groups(blocks: usize, most: usize) -> usize {
     if blocks <= most + 1 && blocks <= 4 { 1 } else { (blocks / most).max(blocks.div_ceil(4)) }
 }
 
+/// Blocks of a window of more than a pixel: the more, the less often its input is read, unless their tile leaves registers empty.
+fn most_blocks<S: Simd>() -> usize {
+    if 4 * tile_rows::<S>(4) >= 2 * tile_rows::<S>(2) { 4 } else { 2 }
+}
+
 /// How a step is cut: lines (rows, or pixels of a pointwise convolution) and groups of blocks.
 struct Cut {
     lines: usize,
@@ -202,7 +207,7 @@ impl Cut {
         let op = step.op;
         let blocks = op.out_channels.div_ceil(S::LANES);
         let pointwise = view.out[0] == 1;
-        let groups = groups(blocks, if op.geometry.kernel == [1, 1] { 2 } else { 4 });
+        let groups = groups(blocks, if op.geometry.kernel == [1, 1] { 2 } else { most_blocks::<S>() });
         let lines = if pointwise { view.out[1] } else { view.out[0] };
         let weights_first = op.weights.len() > WEIGHTS_IN_CACHE;
         let least = if pointwise { 2 * tile_rows::<S>(2) } else { 1 };

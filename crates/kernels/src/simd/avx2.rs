@@ -36,6 +36,7 @@ impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
     const ACCUMULATORS: usize = 12;
+    const TILE: [usize; 4] = [12, 6, 3, 2];
     const FUSED: bool = true;
 
     #[inline(always)]

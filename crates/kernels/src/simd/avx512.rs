@@ -58,6 +58,7 @@ impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
     const ACCUMULATORS: usize = 28;
+    const TILE: [usize; 4] = [14, 14, 9, 7];
     const FUSED: bool = true;
 
     #[inline(always)]

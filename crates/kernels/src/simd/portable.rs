@@ -22,6 +22,7 @@ impl Simd for Portable {
     type V = [f32; 8];
     const LANES: usize = 8;
     const ACCUMULATORS: usize = 4;
+    const TILE: [usize; 4] = [4, 2, 1, 1];
     const FUSED: bool = false;
 
     #[inline(always)]

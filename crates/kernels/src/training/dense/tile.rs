@@ -8,7 +8,7 @@ pub(super) const PANEL: usize = 2;
 
 /// Rows in a tile, at most.
 pub(super) fn tile_rows<S: Simd>() -> usize {
-    (S::ACCUMULATORS / PANEL).clamp(1, 14)
+    S::TILE[PANEL - 1]
 }
 
 /// `out[i][j] = sum over k of rows[k][i] panel[k][j]`.
@@ -47,7 +47,7 @@ pub(super) unsafe fn tile<S: Simd>(
 
 /// Enters the tile if it fits the registers; others never come and are not compiled.
 fn entered<S: Simd, const M: usize>(s: S, tile: Tile) {
-    if const { M * PANEL <= S::ACCUMULATORS || M == 1 } {
+    if const { M <= S::TILE[PANEL - 1] } {
         s.enter(Rows::<M>(tile));
     } else {
         unreachable!("a tile fits the registers");
