@@ -85,7 +85,7 @@ enum Task {
     },
     /// Run all tests, on every backend that works here
     Test {
-        /// Only those of our kernels and of what stands on them, once for each instruction set that this processor has
+        /// Only those of our kernels, in one of several ways
         #[arg(value_name = "WHAT", conflicts_with_all = ["backends", "all", "arguments"])]
         what: Option<Tests>,
         /// Exactly these backends, separated by commas; one that does not work is an error
@@ -126,6 +126,10 @@ enum Task {
 enum Tests {
     /// Each instruction set in turn
     Kernels,
+    /// The portable kernels in Miri, which watches every access to memory; needs a nightly toolchain
+    Miri,
+    /// The kernels under the thread sanitiser; needs a nightly toolchain
+    Races,
 }
 
 fn main() -> ExitCode {
@@ -153,6 +157,8 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Lint { backends } => build::lint(&backends),
         Task::Test { what: Some(Tests::Kernels), .. } => test::kernels(),
+        Task::Test { what: Some(Tests::Miri), .. } => test::watched(test::Watcher::Miri),
+        Task::Test { what: Some(Tests::Races), .. } => test::watched(test::Watcher::ThreadSanitiser),
         Task::Test { what: None, backends, all, arguments } => test::test(backends.as_ref(), all, &arguments),
         Task::Bench { peers, .. } if peers.asked() => peers::bench(&peers),
         Task::Bench { filter: Some(filter), backends, .. } if filter == "train" => {

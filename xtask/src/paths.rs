@@ -60,7 +60,17 @@ pub fn libtorch() -> Option<PathBuf> {
 /// Cargo in the workspace's root, without the variables that `cargo run` has set for us: some build scripts watch
 /// those and would rebuild half of the tree each time the caller alternates between `cargo` and `cargo xtask`.
 pub fn cargo() -> Result<Command> {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    without_ours(Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into())))
+}
+
+/// A program of the nightly toolchain, likewise.
+pub fn nightly(program: &str) -> Result<Command> {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", program]).env_remove("CARGO").env_remove("RUSTC");
+    without_ours(command)
+}
+
+fn without_ours(mut command: Command) -> Result<Command> {
     command.current_dir(workspace_root()?);
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

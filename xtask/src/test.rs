@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the whole workspace's tests, with each backend that works here compiled in and named to them.
 
 mod kernels;
+mod watched;
 
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::process::{Command, Stdio};
@@ -15,6 +16,7 @@ use crate::process;
 use crate::system::System;
 
 pub use self::kernels::kernels;
+pub use self::watched::{Watcher, watched};
 
 /// The backends that the tests have to run, as a comma-separated list. One that is not compiled in fails its test.
 pub const BACKENDS_VARIABLE: &str = "EFFICIENTNET_TEST_BACKENDS";

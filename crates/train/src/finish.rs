@@ -1,7 +1,5 @@
 //! The page that a run leaves behind.
 
-use std::path::Path;
-
 use efficientnet_data::{Content, DecodeOptions, RgbImage8, Source};
 use efficientnet_runs::folder::{Environment, RunFolder};
 use efficientnet_runs::journal::{self, Time};
@@ -39,7 +37,7 @@ pub(crate) fn write(run: &RunFolder, page: &Page) -> Result<(), TrainError> {
     };
     let report = Report {
         title: page.title,
-        command: &command(page.environment),
+        command: &page.environment.command.join(" "),
         recipe: page.recipe,
         environment: &page.environment.facts(),
         journal: &journal,
@@ -76,17 +74,6 @@ fn picture(source: &dyn Source, sample: usize) -> Option<RgbImage8> {
         Content::Pixels(image) => Some(image),
         Content::File(bytes) => DecodeOptions::default().decode_bytes(&bytes, &source.key(sample)).ok(),
     }
-}
-
-/// The command line, without the place that the program lies in.
-fn command(environment: &Environment) -> String {
-    let mut words = environment.command.iter();
-    let program = words.next().map(|word| {
-        let name = Path::new(word).file_name();
-        name.map_or_else(|| word.clone(), |name| name.to_string_lossy().into_owned())
-    });
-    let words: Vec<&str> = program.as_deref().into_iter().chain(words.map(String::as_str)).collect();
-    words.join(" ")
 }
 
 fn summary(times: &[Time]) -> Times {

@@ -1,5 +1,7 @@
 //! SiLU, the gate of squeeze-excite and the mean over a map, each way in one pass.
 
+use std::marker::PhantomData;
+
 use super::activation::{Function, Silu};
 use super::check;
 use super::run::{detected, for_each};
@@ -29,74 +31,6 @@ impl<T: Task> Task for Entered<T> {
     }
 }
 
-/// Writes `y = x / (1 + e^-x)`.
-pub fn silu_forward(x: &[f32], y: &mut [f32]) {
-    check("y", y.len(), x.len());
-    let (isa, y) = (detected(), Arena::of(y));
-    parts(x.len(), 1, |range| {
-        // SAFETY: these numbers are this task's.
-        let y = unsafe { y.part_mut(range.clone()) };
-        isa.dispatch(Entered(SiluForward { x: &x[range], y }));
-    });
-}
-
-struct SiluForward<'a> {
-    x: &'a [f32],
-    y: &'a mut [f32],
-}
-
-impl Task for SiluForward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { x, y } = self;
-        assert_eq!(x.len(), y.len());
-        each!(S, x.len(), |at, count| {
-            // SAFETY: within both.
-            unsafe {
-                let value = Silu::value(s, load(s, x.as_ptr().add(at), count));
-                store(s, y.as_mut_ptr().add(at), count, value);
-            }
-        });
-    }
-}
-
-/// Writes the gradient for `x`, from `x` (the output is not needed) and the gradient for `y`.
-pub fn silu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
-    check("dy", dy.len(), x.len());
-    check("dx", dx.len(), x.len());
-    let (isa, dx) = (detected(), Arena::of(dx));
-    parts(x.len(), 1, |range| {
-        // SAFETY: these numbers are this task's.
-        let dx = unsafe { dx.part_mut(range.clone()) };
-        isa.dispatch(Entered(SiluBackward { x: &x[range.clone()], dy: &dy[range], dx }));
-    });
-}
-
-struct SiluBackward<'a> {
-    x: &'a [f32],
-    dy: &'a [f32],
-    dx: &'a mut [f32],
-}
-
-impl Task for SiluBackward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { x, dy, dx } = self;
-        assert!(x.len() == dx.len() && dy.len() == dx.len());
-        each!(S, x.len(), |at, count| {
-            // SAFETY: within all three.
-            unsafe {
-                let (x, dy) = (load(s, x.as_ptr().add(at), count), load(s, dy.as_ptr().add(at), count));
-                store(s, dx.as_mut_ptr().add(at), count, Silu::gradient(s, x, dy));
-            }
-        });
-    }
-}
-
 /// Pixels in each of so many planes.
 ///
 /// # Panics
@@ -108,44 +42,228 @@ fn pixels(what: &str, numbers: usize, planes: usize) -> usize {
     pixels
 }
 
-/// Multiplies every plane of `x` `[batch, channels, pixels]` with its number in `gate` `[batch, channels]`.
-pub fn scale_channels_forward(x: &[f32], gate: &[f32], y: &mut [f32]) {
-    let pixels = pixels("x", x.len(), gate.len());
-    check("y", y.len(), x.len());
-    let (isa, y) = (detected(), Arena::of(y));
-    parts(gate.len(), pixels, |planes| {
+/// What is written in a place, from what maps have there and from numbers of its plane.
+trait Formula<const MAPS: usize, const NUMBERS: usize>: Send + Sync {
+    fn value<S: Simd>(s: S, maps: [S::V; MAPS], numbers: [S::V; NUMBERS]) -> S::V;
+}
+
+/// Writes `out`, planes of `pixels` numbers. Lengths have been checked, but for those of a task's parts.
+fn write<F: Formula<MAPS, NUMBERS>, const MAPS: usize, const NUMBERS: usize>(
+    maps: [&[f32]; MAPS],
+    numbers: [&[f32]; NUMBERS],
+    out: &mut [f32],
+    pixels: usize,
+) {
+    let (isa, planes) = (detected(), out.len().checked_div(pixels).unwrap_or(0));
+    let out = Arena::of(out);
+    parts(planes, pixels, |planes| {
         let range = planes.start * pixels..planes.end * pixels;
         // SAFETY: these planes are this task's.
-        let y = unsafe { y.part_mut(range.clone()) };
-        isa.dispatch(Entered(Scale { x: &x[range], gate: &gate[planes], y, pixels }));
+        let out = unsafe { out.part_mut(range.clone()) };
+        let (maps, numbers) = (maps.map(|map| &map[range.clone()]), numbers.map(|own| &own[planes.clone()]));
+        isa.dispatch(Entered(Written::<F, MAPS, NUMBERS> {
+            maps,
+            numbers,
+            out,
+            pixels,
+            formula: PhantomData,
+        }));
     });
 }
 
-struct Scale<'a> {
-    x: &'a [f32],
-    gate: &'a [f32],
-    y: &'a mut [f32],
+struct Written<'a, F, const MAPS: usize, const NUMBERS: usize> {
+    maps: [&'a [f32]; MAPS],
+    numbers: [&'a [f32]; NUMBERS],
+    out: &'a mut [f32],
     pixels: usize,
+    formula: PhantomData<F>,
 }
 
-impl Task for Scale<'_> {
+impl<F: Formula<MAPS, NUMBERS>, const MAPS: usize, const NUMBERS: usize> Task
+    for Written<'_, F, MAPS, NUMBERS>
+{
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { x, gate, y, pixels } = self;
-        assert!(x.len() == y.len() && x.len() == gate.len() * pixels);
-        for (plane, &gate) in gate.iter().enumerate() {
-            let gate = s.splat(gate);
+        let Self { maps, numbers, out, pixels, .. } = self;
+        // Without numbers there are no planes to keep apart.
+        let pixels = if NUMBERS == 0 { out.len() } else { pixels };
+        for map in maps {
+            assert_eq!(map.len(), out.len());
+        }
+        for plane in 0..out.len().checked_div(pixels).unwrap_or(0) {
+            let mut own = [s.splat(0.0); NUMBERS];
+            for (own, numbers) in own.iter_mut().zip(&numbers) {
+                *own = s.splat(numbers[plane]);
+            }
             each!(S, pixels, |at, count| {
                 let at = plane * pixels + at;
-                // SAFETY: within both.
+                let mut values = [s.splat(0.0); MAPS];
+                // SAFETY: within `out`, and the maps are as long.
                 unsafe {
-                    let value = s.mul(gate, load(s, x.as_ptr().add(at), count));
-                    store(s, y.as_mut_ptr().add(at), count, value);
+                    for (value, map) in values.iter_mut().zip(&maps) {
+                        *value = load(s, map.as_ptr().add(at), count);
+                    }
+                    store(s, out.as_mut_ptr().add(at), count, F::value(s, values, own));
                 }
             });
         }
+    }
+}
+
+/// What a place adds to the sum of its plane.
+trait Term<const MAPS: usize>: Send + Sync {
+    fn add<S: Simd>(s: S, sum: S::V, maps: [S::V; MAPS]) -> S::V;
+}
+
+/// Writes a number for each plane: its sum over `divisor`. Lengths have been checked, but for those of a task's parts.
+fn sum<T: Term<MAPS>, const MAPS: usize>(maps: [&[f32]; MAPS], out: &mut [f32], pixels: usize, divisor: f64) {
+    let (isa, count, out) = (detected(), out.len(), Arena::of(out));
+    parts(count, pixels, |planes| {
+        let range = planes.start * pixels..planes.end * pixels;
+        // SAFETY: these planes are this task's.
+        let out = unsafe { out.part_mut(planes) };
+        let maps = maps.map(|map| &map[range.clone()]);
+        isa.dispatch(Entered(Summed::<T, MAPS> { maps, out, pixels, divisor, term: PhantomData }));
+    });
+}
+
+struct Summed<'a, T, const MAPS: usize> {
+    maps: [&'a [f32]; MAPS],
+    out: &'a mut [f32],
+    pixels: usize,
+    divisor: f64,
+    term: PhantomData<T>,
+}
+
+impl<T: Term<MAPS>, const MAPS: usize> Task for Summed<'_, T, MAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { maps, out, pixels, divisor, .. } = self;
+        for map in maps {
+            assert_eq!(map.len(), out.len() * pixels);
+        }
+        for (plane, out) in out.iter_mut().enumerate() {
+            let end = (plane + 1) * pixels;
+            let mut sums = Sums::new(s);
+            for start in (plane * pixels..end).step_by(SUMMED) {
+                let len = (end - start).min(SUMMED);
+                sums.expect(len);
+                each!(S, len, |at, count| {
+                    let mut values = [s.splat(0.0); MAPS];
+                    for (value, map) in values.iter_mut().zip(&maps) {
+                        // SAFETY: within the plane, and the maps have all planes.
+                        *value = unsafe { load(s, map.as_ptr().add(start + at), count) };
+                    }
+                    sums.vectors[0] = T::add(s, sums.vectors[0], values);
+                });
+            }
+            *out = (sums.totals()[0] / divisor) as f32;
+        }
+    }
+}
+
+/// Writes `y = x / (1 + e^-x)`.
+pub fn silu_forward(x: &[f32], y: &mut [f32]) {
+    check("y", y.len(), x.len());
+    write::<Silu, 1, 0>([x], [], y, 1);
+}
+
+impl Formula<1, 0> for Silu {
+    #[inline(always)]
+    fn value<S: Simd>(s: S, [x]: [S::V; 1], []: [S::V; 0]) -> S::V {
+        <Self as Function>::value(s, x)
+    }
+}
+
+/// Writes the gradient for `x`, from `x` (the output is not needed) and the gradient for `y`.
+pub fn silu_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    check("dy", dy.len(), x.len());
+    check("dx", dx.len(), x.len());
+    write::<Silu, 2, 0>([x, dy], [], dx, 1);
+}
+
+impl Formula<2, 0> for Silu {
+    #[inline(always)]
+    fn value<S: Simd>(s: S, [x, dy]: [S::V; 2], []: [S::V; 0]) -> S::V {
+        Self::gradient(s, x, dy)
+    }
+}
+
+/// Multiplies every plane of `x` `[batch, channels, pixels]` with its number in `gate` `[batch, channels]`.
+pub fn scale_channels_forward(x: &[f32], gate: &[f32], y: &mut [f32]) {
+    let pixels = pixels("x", x.len(), gate.len());
+    check("y", y.len(), x.len());
+    write::<Scaled, 1, 1>([x], [gate], y, pixels);
+}
+
+struct Scaled;
+
+impl Formula<1, 1> for Scaled {
+    #[inline(always)]
+    fn value<S: Simd>(s: S, [x]: [S::V; 1], [gate]: [S::V; 1]) -> S::V {
+        s.mul(gate, x)
+    }
+}
+
+/// Writes every plane of `x` times its number in `gate` plus its number in `shift`, both `[batch, channels]`.
+pub fn scale_and_shift_channels(x: &[f32], gate: &[f32], shift: &[f32], y: &mut [f32]) {
+    let pixels = pixels("x", x.len(), gate.len());
+    check("y", y.len(), x.len());
+    check("shift", shift.len(), gate.len());
+    write::<Scaled, 1, 2>([x], [gate, shift], y, pixels);
+}
+
+impl Formula<1, 2> for Scaled {
+    #[inline(always)]
+    fn value<S: Simd>(s: S, [x]: [S::V; 1], [gate, shift]: [S::V; 2]) -> S::V {
+        s.mul_add(gate, x, shift)
+    }
+}
+
+/// Writes the mean of every plane of `x` `[batch, channels, pixels]` into `y` `[batch, channels]`.
+pub fn mean_pool_forward(x: &[f32], y: &mut [f32]) {
+    let pixels = pixels("x", x.len(), y.len());
+    sum::<Itself, 1>([x], y, pixels, pixels as f64);
+}
+
+struct Itself;
+
+impl Term<1> for Itself {
+    #[inline(always)]
+    fn add<S: Simd>(s: S, sum: S::V, [x]: [S::V; 1]) -> S::V {
+        s.add(sum, x)
+    }
+}
+
+/// Writes the gradient for `x` `[batch, channels, pixels]`, from the one for `y` `[batch, channels]`.
+pub fn mean_pool_backward(dy: &[f32], dx: &mut [f32]) {
+    let pixels = pixels("dx", dx.len(), dy.len());
+    let dx = Arena::of(dx);
+    parts(dy.len(), pixels, |planes| {
+        for plane in planes {
+            // SAFETY: these planes are this task's.
+            unsafe { dx.part_mut(plane * pixels..(plane + 1) * pixels) }.fill(dy[plane] / pixels as f32);
+        }
+    });
+}
+
+/// Writes the sum of `x` times `dy` over every plane into `sums` `[batch, channels]`: the gradient for a gate alone.
+pub fn plane_products(x: &[f32], dy: &[f32], sums: &mut [f32]) {
+    let pixels = pixels("x", x.len(), sums.len());
+    check("dy", dy.len(), x.len());
+    sum::<Product, 2>([x, dy], sums, pixels, 1.0);
+}
+
+struct Product;
+
+impl Term<2> for Product {
+    #[inline(always)]
+    fn add<S: Simd>(s: S, sum: S::V, [x, dy]: [S::V; 2]) -> S::V {
+        s.mul_add(x, dy, sum)
     }
 }
 
@@ -199,151 +317,6 @@ impl Task for ScaleBackward<'_> {
                 });
             }
             *dgate = sums.totals()[0] as f32;
-        }
-    }
-}
-
-/// Writes the mean of every plane of `x` `[batch, channels, pixels]` into `y` `[batch, channels]`.
-pub fn mean_pool_forward(x: &[f32], y: &mut [f32]) {
-    let pixels = pixels("x", x.len(), y.len());
-    let (isa, count, y) = (detected(), y.len(), Arena::of(y));
-    parts(count, pixels, |planes| {
-        // SAFETY: these planes are this task's.
-        let y = unsafe { y.part_mut(planes.clone()) };
-        isa.dispatch(Entered(Mean { x: &x[planes.start * pixels..planes.end * pixels], y, pixels }));
-    });
-}
-
-struct Mean<'a> {
-    x: &'a [f32],
-    y: &'a mut [f32],
-    pixels: usize,
-}
-
-impl Task for Mean<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { x, y, pixels } = self;
-        assert_eq!(x.len(), y.len() * pixels);
-        for (plane, y) in y.iter_mut().enumerate() {
-            let end = (plane + 1) * pixels;
-            let mut sums = Sums::new(s);
-            for start in (plane * pixels..end).step_by(SUMMED) {
-                let len = (end - start).min(SUMMED);
-                sums.expect(len);
-                each!(S, len, |at, count| {
-                    // SAFETY: within the slice.
-                    let x = unsafe { load(s, x.as_ptr().add(start + at), count) };
-                    sums.vectors[0] = s.add(sums.vectors[0], x);
-                });
-            }
-            *y = (sums.totals()[0] / pixels as f64) as f32;
-        }
-    }
-}
-
-/// Writes the gradient for `x` `[batch, channels, pixels]`, from the one for `y` `[batch, channels]`.
-pub fn mean_pool_backward(dy: &[f32], dx: &mut [f32]) {
-    let pixels = pixels("dx", dx.len(), dy.len());
-    let dx = Arena::of(dx);
-    parts(dy.len(), pixels, |planes| {
-        for plane in planes {
-            // SAFETY: these planes are this task's.
-            unsafe { dx.part_mut(plane * pixels..(plane + 1) * pixels) }.fill(dy[plane] / pixels as f32);
-        }
-    });
-}
-
-/// Writes the sum of `x` times `dy` over every plane into `sums` `[batch, channels]`: the gradient for a gate alone.
-pub fn plane_products(x: &[f32], dy: &[f32], sums: &mut [f32]) {
-    let pixels = pixels("x", x.len(), sums.len());
-    check("dy", dy.len(), x.len());
-    let (isa, count, sums) = (detected(), sums.len(), Arena::of(sums));
-    parts(count, pixels, |planes| {
-        let range = planes.start * pixels..planes.end * pixels;
-        // SAFETY: these planes are this task's.
-        let sums = unsafe { sums.part_mut(planes) };
-        isa.dispatch(Entered(Products { x: &x[range.clone()], dy: &dy[range], sums, pixels }));
-    });
-}
-
-struct Products<'a> {
-    x: &'a [f32],
-    dy: &'a [f32],
-    sums: &'a mut [f32],
-    pixels: usize,
-}
-
-impl Task for Products<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { x, dy, sums: out, pixels } = self;
-        assert!(x.len() == dy.len() && x.len() == out.len() * pixels);
-        for (plane, out) in out.iter_mut().enumerate() {
-            let end = (plane + 1) * pixels;
-            let mut sums = Sums::new(s);
-            for start in (plane * pixels..end).step_by(SUMMED) {
-                let len = (end - start).min(SUMMED);
-                sums.expect(len);
-                each!(S, len, |at, count| {
-                    let at = start + at;
-                    // SAFETY: within both.
-                    unsafe {
-                        let (x, dy) =
-                            (load(s, x.as_ptr().add(at), count), load(s, dy.as_ptr().add(at), count));
-                        sums.vectors[0] = s.mul_add(x, dy, sums.vectors[0]);
-                    }
-                });
-            }
-            *out = sums.totals()[0] as f32;
-        }
-    }
-}
-
-/// Writes every plane of `x` times its number in `gate` plus its number in `shift`, both `[batch, channels]`.
-pub fn scale_and_shift_channels(x: &[f32], gate: &[f32], shift: &[f32], y: &mut [f32]) {
-    let pixels = pixels("x", x.len(), gate.len());
-    check("y", y.len(), x.len());
-    check("shift", shift.len(), gate.len());
-    let (isa, y) = (detected(), Arena::of(y));
-    parts(gate.len(), pixels, |planes| {
-        let range = planes.start * pixels..planes.end * pixels;
-        // SAFETY: these planes are this task's.
-        let y = unsafe { y.part_mut(range.clone()) };
-        let (gate, shift) = (&gate[planes.clone()], &shift[planes]);
-        isa.dispatch(Entered(ScaleAndShift { x: &x[range], gate, shift, y, pixels }));
-    });
-}
-
-struct ScaleAndShift<'a> {
-    x: &'a [f32],
-    gate: &'a [f32],
-    shift: &'a [f32],
-    y: &'a mut [f32],
-    pixels: usize,
-}
-
-impl Task for ScaleAndShift<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { x, gate, shift, y, pixels } = self;
-        assert!(x.len() == y.len() && x.len() == gate.len() * pixels);
-        for (plane, (&gate, &shift)) in gate.iter().zip(shift).enumerate() {
-            let (gate, shift) = (s.splat(gate), s.splat(shift));
-            each!(S, pixels, |at, count| {
-                let at = plane * pixels + at;
-                // SAFETY: within both.
-                unsafe {
-                    let value = s.mul_add(gate, load(s, x.as_ptr().add(at), count), shift);
-                    store(s, y.as_mut_ptr().add(at), count, value);
-                }
-            });
         }
     }
 }

@@ -51,8 +51,9 @@ pub(super) fn detected() -> Detected {
     isa().ok().and_then(Isa::detect).or_else(fastest).unwrap_or(Detected::Portable(Portable))
 }
 
-/// Below so many f32 read or multiply-adds, waking another thread takes longer than it saves.
-const WORTH_A_THREAD: usize = 1 << 15;
+/// Below so many f32 read or multiply-adds, waking another thread takes longer than it saves. Who looks for mistakes in what threads
+/// do together has less patience.
+const WORTH_A_THREAD: usize = if cfg!(miri) { 1 << 8 } else { 1 << 15 };
 
 /// Does tasks `0..tasks` on rayon's pool, or alone where all of it is `cost` f32 or multiply-adds only.
 pub(super) fn for_each(tasks: usize, cost: usize, work: impl Fn(usize) + Send + Sync) {

@@ -1,6 +1,8 @@
 //! With what and where a run was made.
 
+use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +44,7 @@ impl Environment {
             processor: fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| processor(&text)),
             cores: std::thread::available_parallelism().ok().map(usize::from),
             ranks: 1,
-            command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+            command: command(std::env::args_os()),
             ..Self::default()
         }
     }
@@ -64,6 +66,16 @@ impl Environment {
     }
 }
 
+/// The command line as one would type it elsewhere: where the program lies here is nobody's business.
+fn command(words: impl Iterator<Item = OsString>) -> Vec<String> {
+    let mut words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(program) = words.first_mut() {
+        let name = Path::new(program.as_str()).file_name().map(|name| name.to_string_lossy().into_owned());
+        *program = name.unwrap_or_default();
+    }
+    words
+}
+
 /// The first processor's name in Linux's list.
 fn processor(cpuinfo: &str) -> Option<String> {
     let mut fields = cpuinfo.lines().filter_map(|line| line.split_once(':'));
@@ -73,6 +85,13 @@ fn processor(cpuinfo: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_program_is_named_without_its_folder() {
+        let words = ["/home/somebody/bin/efficientnet", "train", "/data/a.toml"];
+        assert_eq!(command(words.map(OsString::from).into_iter()), ["efficientnet", "train", "/data/a.toml"]);
+        assert!(command([].into_iter()).is_empty());
+    }
 
     #[test]
     fn the_processor_has_a_name() {
