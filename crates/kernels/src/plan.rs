@@ -55,10 +55,7 @@ impl Plan {
         options: Options,
         program: Program,
     ) -> Result<Self, PlanError> {
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
+        let threads = options.threads();
         let plan = Self { isa, detected, program, threads, contexts: Mutex::new(Vec::new()) };
         let context = plan.context()?;
         plan.give_back(context);
@@ -108,7 +105,7 @@ impl Plan {
             }
         }
         let shapes = Shapes::new(&self.program, self.detected.lanes(), [images.height, images.width], 1)?;
-        Ok(Profile::new(&self.program, &shapes, &best))
+        Ok(Profile::new(&self.program, &shapes, &best, self.isa != Isa::Portable))
     }
 
     fn run_timed(&self, images: Images<'_>, times: Option<&mut [Duration]>) -> Result<Vec<Map>, PlanError> {
