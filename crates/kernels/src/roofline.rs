@@ -4,8 +4,8 @@
 //! (CACM 52/4, 2009), with two levels of memory, because a network's maps and its weights come from different places:
 //!
 //! - **Arithmetic**: all multiply-adds, as fast as a matrix product does them whose operands stay in the caches.
-//! - **Memory, near**: all bytes that the step touches, as fast as a set of the size of the step's own is read over and over.
-//!   The step before has just written the map, so it lies in the cache that it fits, and not in main memory.
+//! - **Memory, near**: all bytes that the step touches, as fast as a set of the size of the step's own is read over and
+//!   over. The step before has just written the map, so it lies in the cache that it fits, and not in main memory.
 //! - **Memory, far**: the weights, as fast as a set of the size of the whole network is read. Since they were read last,
 //!   everything else has gone through the caches.
 //!
@@ -42,8 +42,8 @@ pub struct Ceilings {
     pub threads: usize,
     /// 10^9 multiply-adds counted twice, in a second, in a matrix product whose operands stay in the caches.
     pub gflops: f64,
-    /// From small to large, each size twice the one before, from a part of the first cache to far beyond the last. No set is slower than
-    /// a larger one.
+    /// From small to large, each size twice the one before, from a part of the first cache to far beyond the last. No set
+    /// is slower than a larger one.
     pub readings: Vec<Reading>,
 }
 
@@ -249,7 +249,7 @@ impl fmt::Display for Ceilings {
         let plural = if self.threads == 1 { "" } else { "s" };
         write!(
             f,
-            "{}, {} thread{plural}: a matrix product in the caches {:.1} GFLOP/s; reading",
+            "{}, {} thread{plural}: a matrix product in the caches reaches {:.1} GFLOP/s\nreading over and over:",
             self.isa, self.threads, self.gflops
         )?;
         for (index, reading) in self.readings.iter().step_by(2).enumerate() {

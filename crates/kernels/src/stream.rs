@@ -1,8 +1,7 @@
 //! How fast memory is read: the same numbers over and over, from sets of many sizes.
 
 use std::hint::black_box;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::PlanError;
@@ -48,22 +47,22 @@ fn reading(detected: Detected, team: &mut Team, set: &[f32]) -> Reading {
     Reading { bytes: 4 * set.len(), gigabytes: 1e-9 * read / best.as_secs_f64().max(1e-9) }
 }
 
-/// From when all threads are there to when all are done.
+/// From when the first thread begins, all of them being there, to when the last is done.
 fn sample(detected: Detected, team: &mut Team, set: &[f32], share: usize, passes: usize) -> Duration {
     let barrier = team.barrier();
-    let time = Mutex::new(Duration::ZERO);
+    let (origin, span) = (Instant::now(), Mutex::new((Duration::MAX, Duration::ZERO)));
     team.run(&|thread| {
         let first = (thread * share).min(set.len() - share);
         let read = Inside(Read { set: &set[first..first + share], passes });
         barrier.wait();
-        let start = Instant::now();
+        let start = origin.elapsed();
         black_box(detected.dispatch(read));
-        barrier.wait();
-        if thread == 0 {
-            *time.lock().unwrap_or_else(PoisonError::into_inner) = start.elapsed();
-        }
+        let end = origin.elapsed();
+        let mut span = span.lock().unwrap_or_else(PoisonError::into_inner);
+        *span = (span.0.min(start), span.1.max(end));
     });
-    time.into_inner().unwrap_or_else(PoisonError::into_inner)
+    let (start, end) = span.into_inner().unwrap_or_else(PoisonError::into_inner);
+    end.saturating_sub(start)
 }
 
 /// The sum of a set, several times.
@@ -116,8 +115,7 @@ mod tests {
 
     #[test]
     fn every_number_is_read_once_in_a_pass() {
-        let set = Aligned::zeros(LINE * 21);
-        let mut set = set;
+        let mut set = Aligned::zeros(LINE * 21);
         set.fill(1.0);
         for isa in Isa::available() {
             let detected = isa.detect().expect("it is available");

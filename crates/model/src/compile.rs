@@ -77,8 +77,8 @@ impl CompiledNetwork {
         Ok(self.plan.step_times(Images { data: images, batch, height, width })?)
     }
 
-    /// Each step's shortest time of several passes over one image `[channels, height, width]`, on which all threads work, beside
-    /// what the step takes at least on this machine. That is measured first, which takes two seconds.
+    /// Each step's shortest time of several passes over one image `[channels, height, width]`, on which all threads work,
+    /// beside what the step takes at least on this machine. That is measured first, which takes two seconds.
     ///
     /// # Errors
     /// As [`CompiledNetwork::forward`].
