@@ -12,11 +12,12 @@ const BARS: usize = 12;
 const NEAR: u64 = 256 << 10;
 
 /// How the bounds come about.
-pub const METHOD: &str = "A step takes at least as long as its multiply-adds in a matrix product whose operands stay in the \
-    caches, and at least as long as its bytes take to be read: all of them from a set of the step's own size, for its input has \
-    just been written, and its weights from a set of the whole network's size, for all else has been read since. The larger is \
-    its bound. Activations count nothing, nor does what is read twice. Both speeds are measured before, with the same \
-    instructions and threads. Times are the shortest of up to a hundred passes over one image, on which all threads work.";
+pub const METHOD: &str = "A step takes at least as long as its multiply-adds in a matrix product whose operands stay in \
+    the caches, and at least as long as its bytes take to be read: all of them from a set of the step's own size, for its \
+    input has just been written, and its weights from a set of the whole network's size, for all else has been read since. \
+    The larger is its bound. Activations count nothing, nor does what is read twice. Both speeds are measured before, with \
+    the same instructions and threads. Times are the shortest of up to a hundred passes over one image, on which all \
+    threads work.";
 
 /// A network's steps: who is furthest from its bound, two charts, and every number.
 pub fn html(roof: &Roof) -> String {
