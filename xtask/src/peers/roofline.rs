@@ -43,7 +43,7 @@ pub fn html(roof: &Roof) -> String {
 fn summary(layers: &Layers) -> String {
     let far = layers.gigabytes(layers.network_bytes).map_or(String::new(), |gigabytes| {
         format!(
-            ", and a set of the size of the network, {} MiB, is read at {} GB/s",
+            ", and a set of the size of the network, {} MiB, is read at {} GB/s at most",
             three_digits(layers.network_bytes as f64 / 1_048_576.0),
             three_digits(gigabytes)
         )
@@ -66,7 +66,7 @@ fn percent(share: f64) -> String {
 fn furthest(layers: &Layers) -> String {
     let items = layers.named().map(|step| {
         format!(
-            "<li>{}: {} of {} µs are above the bound of {}</li>\n",
+            "<li>{}: {} of {} µs above the bound ({})</li>\n",
             escape(&step.title()),
             three_digits(step.lost_us()),
             three_digits(step.us),
@@ -141,7 +141,7 @@ fn scatter(layers: &Layers) -> String {
     for (rank, step) in layers.named().enumerate() {
         if let Some(intensity) = step.intensity() {
             let (x, y) = frame.place(intensity, step.gflops);
-            drawing.text("tick", (x, y + 4.0), "middle", 0.0, &(rank + 1).to_string());
+            drawing.text("rank", (x, y + 4.0), "middle", 0.0, &(rank + 1).to_string());
         }
     }
     let label = format!("{} steps by their arithmetic for each byte and their speed", points.len());

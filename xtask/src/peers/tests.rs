@@ -184,7 +184,7 @@ fn the_page_has_the_table_the_times_and_the_rooflines() {
         "not measured: no &lt;library&gt;",
         "m, 32 px, 1 thread</h3>",
         "not measured: it failed",
-        "<li>gate → 7×7: 70.0 of 150 µs are above the bound of memory</li>",
+        "<li>gate → 7×7: 70.0 of 150 µs above the bound (memory)</li>",
         "conv 1x1/1 16-96 &lt;first&gt;<span class=\"badge rank\">2</span></td><td class=\"\">7×7</td>",
         "All 3 steps",
         "docs/kernels.md",
