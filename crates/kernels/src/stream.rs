@@ -127,6 +127,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it reads 32 MiB at a time")]
     fn a_reading_is_a_speed() {
         let set = Aligned::zeros(SMALLEST / 4);
         for (isa, threads) in Isa::available().into_iter().zip([1, 2, 3]) {
