@@ -46,6 +46,26 @@ fn both_sides_have_a_row_for_each_batch() {
     assert!(table.contains("0.50 (0.50, 0.50)") && table.contains("torch: stand-in 1.0"), "{table}");
 }
 
+/// Steps are of one image, so a network has them once for all of its batches.
+#[test]
+fn a_page_has_the_steps_of_each_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let [page, json] = ["page.html", "rows.json"].map(|name| folder.path().join(name));
+    let paths = ["--html", page.to_str().unwrap(), "--json", json.to_str().unwrap()];
+    let options = ["--models", "efficientnet-b0", "--batch", "1,16", "--rounds", "1"];
+    let output = bench(&[&options[..], &paths].concat(), "");
+    assert!(output.status.success(), "{}", said(&output));
+    let report: Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    let layers = report["layers"].as_array().unwrap();
+    assert_eq!((layers.len(), &layers[0]["layers"]["steps"][0]["name"]), (1, &Value::from("stem")));
+    let page = fs::read_to_string(&page).unwrap();
+    for present in
+        ["0.50 times as long as PyTorch", "stem → 112×112: 6.00 of 10.0 µs above the bound (arithmetic)"]
+    {
+        assert!(page.contains(present), "{present} in {page}");
+    }
+}
+
 #[test]
 fn other_logits_fail_the_run_after_the_table() {
     let output = bench(&["--models", "efficientnet-b1", "--rounds", "1"], "");

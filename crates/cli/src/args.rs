@@ -219,6 +219,9 @@ pub struct MeasureArgs {
     /// On flex, time the compiled network of `predict` and `eval` and not Burn's modules
     #[arg(long)]
     pub compiled: bool,
+    /// With --compiled, time each step of one image, too, beside what this machine takes for it at least
+    #[arg(long)]
+    pub layers: bool,
     /// Images in one forward pass
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
     pub batch: usize,

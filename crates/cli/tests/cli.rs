@@ -149,6 +149,47 @@ fn the_compiled_network_is_measured_on_an_array() {
     assert!(status == 2 && text.contains("takes [N, 3, height, width]"), "{text}");
 }
 
+/// Every step has its bound, and the three with most time to gain are named.
+#[test]
+fn layers_stand_beside_their_bounds() {
+    let measure = ["measure", "mobilenetv2", "--device", "flex", "--resolution", "32", "--batch", "2"];
+    let short = ["--seconds", "0", "--warmup-seconds", "0"];
+    let line = [&measure[..], &short, &["--compiled", "--layers"]].concat();
+    let found = json(&[&line[..], &["--json"]].concat());
+    let layers = &found["layers"];
+    let steps = layers["steps"].as_array().unwrap();
+    let macs: u64 = steps.iter().map(|step| step["macs"].as_u64().unwrap()).sum();
+    // Without the bias additions.
+    assert!((1..=found["macs"].as_u64().unwrap()).contains(&macs), "{macs}");
+    for step in steps {
+        let number = |field: &str| step[field].as_f64().unwrap();
+        let larger = number("arithmetic_us").max(number("memory_us"));
+        assert!(number("bound_us") == larger && larger > 0.0, "{step}");
+        let by = if number("arithmetic_us") >= number("memory_us") { "arithmetic" } else { "memory" };
+        assert_eq!(step["bound"], by, "{step}");
+    }
+    assert_eq!(layers["furthest"].as_array().unwrap().len(), 3);
+    assert!(layers["gflops"].as_f64().unwrap() > 0.0 && layers["readings"][0]["bytes"] == 16 << 10);
+    let text = String::from_utf8(efficientnet(&line).stdout).unwrap();
+    let last = text.trim_end().lines().last().unwrap();
+    assert!(last.starts_with("furthest from their bound: ") && last.matches(" us)").count() == 3, "{last}");
+    assert!(text.contains("bound by") && text.contains("conv 3x3/2 3-32"), "{text}");
+}
+
+#[test]
+fn only_the_compiled_network_has_layers() {
+    let plain = ["measure", "mobilenetv2", "--device", "flex", "--layers"];
+    let elsewhere = ["measure", "mobilenetv2", "--device", "wgpu", "--layers", "--compiled"];
+    for (line, part) in [(&plain[..], "write --compiled, too"), (&elsewhere, "write --device flex")] {
+        let (status, text) = failure(line);
+        assert_eq!((status, text.lines().count()), (2, 1), "{text}");
+        assert!(text.contains(part), "{text}");
+    }
+    let without =
+        ["--device", "flex", "--resolution", "32", "--seconds", "0", "--warmup-seconds", "0", "--json"];
+    assert_eq!(json(&[&["measure", "mobilenetv2"][..], &without].concat())["layers"], Value::Null);
+}
+
 #[test]
 fn every_published_transform_is_one_that_we_have() {
     let list = json(&["weights", "list", "--json"]);

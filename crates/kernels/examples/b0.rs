@@ -2,8 +2,9 @@
 //!
 //!     cargo run --release -p efficientnet-kernels --example b0 -- threads=2 batch=1 size=224
 //!
-//! Further `key=value`: `seconds` to measure for, `isa`, `profile=1` for a table of the steps, `weights` (a file of f32, the
-//! folded tensors in the order in which they are asked for here), `input` (a file of f32), `logits` (a file to write).
+//! Further `key=value`: `seconds` to measure for, `isa`, `profile=1` for a table of the steps beside their bounds,
+//! `weights` (a file of f32, the folded tensors in the order in which they are asked for here), `input` (a file of f32),
+//! `logits` (a file to write).
 //! Beside other libraries it is timed by `cargo xtask bench --peers`.
 
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::time::Instant;
 
 use efficientnet_kernels::{
     Activation, Conv, Images, Options, Padding, Plan, PlanBuilder, PlanError, Residual, ResidualOrder,
-    SqueezeExcite, Value, reachable_gflops,
+    SqueezeExcite, Value,
 };
 
 /// Kernel, stride, expansion, channels, repeats: table 1 of the EfficientNet paper.
@@ -192,8 +193,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         peak_memory().unwrap_or(f64::NAN),
     );
     if arguments.contains_key("profile") {
-        println!("{}", plan.profile(images, 50)?);
-        println!("a matrix product in the caches reaches {:.1} GFLOP/s", reachable_gflops(options)?);
+        println!("{}", plan.roofline(images, 50)?);
     }
     Ok(())
 }

@@ -24,6 +24,16 @@ pub struct Options {
     pub layout: ImageLayout,
 }
 
+impl Options {
+    /// How many threads are meant.
+    pub(crate) fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
 /// An operation of the graph and the values it reads.
 pub(crate) enum Node {
     Input,

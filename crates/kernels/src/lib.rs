@@ -17,10 +17,12 @@ mod op;
 mod pack;
 mod plan;
 mod profile;
+mod roofline;
 mod run;
 mod shape;
 mod simd;
 mod steps;
+mod stream;
 mod team;
 pub mod training;
 
@@ -33,3 +35,4 @@ pub use op::{
 };
 pub use plan::Plan;
 pub use profile::{Profile, StepProfile, reachable_gflops};
+pub use roofline::{BoundedStep, Ceilings, Limit, Reading, Roofline};

@@ -1,7 +1,7 @@
 //! A network that can be run: the program and what runs keep between them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::builder::Options;
@@ -11,7 +11,7 @@ use crate::kernel::simple::from_blocks;
 use crate::memory::{Aligned, Arena};
 use crate::op::{Images, Map};
 use crate::profile::Profile;
-use crate::run::{Crew, Job, Scratch, run};
+use crate::run::{Crew, Job, Scratch, Stamps, run};
 use crate::shape::Shapes;
 use crate::simd::{Simd, Task};
 use crate::steps::Program;
@@ -55,10 +55,7 @@ impl Plan {
         options: Options,
         program: Program,
     ) -> Result<Self, PlanError> {
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
+        let threads = options.threads();
         let plan = Self { isa, detected, program, threads, contexts: Mutex::new(Vec::new()) };
         let context = plan.context()?;
         plan.give_back(context);
@@ -83,8 +80,8 @@ impl Plan {
         self.run_timed(images, None)
     }
 
-    /// As [`Self::run`]; says how long one thread of the team was in each step, over all images, waiting for the others included.
-    /// Reading the images and copying the outputs out are in no step.
+    /// As [`Self::run`]; says how long each step took, over all images, until the last thread that works on an image was done
+    /// with it. Copying the outputs out is in no step.
     ///
     /// # Errors
     /// As [`Self::run`].
@@ -108,7 +105,7 @@ impl Plan {
             }
         }
         let shapes = Shapes::new(&self.program, self.detected.lanes(), [images.height, images.width], 1)?;
-        Ok(Profile::new(&self.program, &shapes, &best))
+        Ok(Profile::new(&self.program, &shapes, &best, self.isa != Isa::Portable))
     }
 
     fn run_timed(&self, images: Images<'_>, times: Option<&mut [Duration]>) -> Result<Vec<Map>, PlanError> {
@@ -258,19 +255,12 @@ fn wanted(times: &Times<'_>) -> Option<usize> {
 
 /// Adds what one of `threads` that work apart found. Any of them may have had more groups than another, even all of them:
 /// the mean is what a thread would have had of an equal share.
-fn share_out(times: &Times<'_>, own: Option<Vec<Duration>>, threads: usize) {
-    let Some(own) = own else { return };
+fn share_out(times: &Times<'_>, stamps: Option<Stamps>, threads: usize) {
+    let Some(own) = stamps.map(Stamps::times) else { return };
     let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
     for (sum, own) in times.iter_mut().flat_map(|times| times.iter_mut()).zip(own) {
         *sum += own.div_f64(threads as f64);
     }
-}
-
-fn of_first<'a, 't>(
-    times: &'a Times<'t>,
-    thread: usize,
-) -> Option<MutexGuard<'a, Option<&'t mut [Duration]>>> {
-    (thread == 0).then(|| times.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Every thread takes groups of images through the network by itself.
@@ -311,9 +301,9 @@ impl Task for Apart<'_, '_, '_> {
                 let data = &work.data[start * work.length..(start + count) * work.length];
                 let job = Job { program: &work.plan.program, shapes, images: data, count, arena };
                 let crew = Crew { threads: 1, next: &[], barrier: None };
-                let mut own = wanted.map(|steps| vec![Duration::ZERO; steps]);
-                run(s, job, &crew, scratch, own.as_deref_mut());
-                share_out(times, own, threads);
+                let stamps = wanted.map(Stamps::new);
+                run(s, job, &crew, scratch, stamps.as_ref());
+                share_out(times, stamps, threads);
                 for slot in 0..count {
                     work.unpack(S::LANES, shapes, arena, slot, start + slot);
                 }
@@ -347,16 +337,16 @@ impl Task for Together<'_, '_, '_> {
                 next.store(0, Ordering::Relaxed);
             }
             let barrier = team.barrier();
+            let stamps = wanted(times).map(Stamps::new);
             team.run(&|thread| {
                 let mut lane = lanes[thread].lock().unwrap_or_else(PoisonError::into_inner);
                 let data = &work.data[image * work.length..(image + 1) * work.length];
                 let job = Job { program: &work.plan.program, shapes, images: data, count: 1, arena };
                 let barrier = (threads > 1).then_some(&*barrier);
                 let crew = Crew { threads, next, barrier };
-                let mut times = of_first(times, thread);
-                let times = times.as_mut().and_then(|times| times.as_deref_mut());
-                run(s, job, &crew, &mut lane.scratch, times);
+                run(s, job, &crew, &mut lane.scratch, stamps.as_ref());
             });
+            share_out(times, stamps, 1);
             work.unpack(S::LANES, shapes, arena, 0, image);
         }
         lanes[0].get_mut().unwrap_or_else(PoisonError::into_inner).arena = memory;

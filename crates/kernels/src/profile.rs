@@ -1,13 +1,12 @@
 //! Where a run's time goes, step by step.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::builder::{Options, PlanBuilder};
 use crate::error::PlanError;
 use crate::op::Images;
 use crate::shape::{Shapes, work};
-use crate::steps::Program;
+use crate::steps::{Program, Step};
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +21,11 @@ pub struct StepProfile {
     pub macs: usize,
     /// Weights read, in bytes.
     pub weight_bytes: usize,
-    /// Maps read and written, in bytes.
+    /// Maps read and written, in bytes; the image is one.
     pub map_bytes: usize,
+    /// Weights that are on their way from far away meanwhile, in bytes: those that it reads, but for those of
+    /// squeeze-excite, which the depthwise convolution before fetches beside its own (not so on the portable path).
+    pub fetched_bytes: usize,
 }
 
 impl StepProfile {
@@ -43,63 +45,59 @@ impl StepProfile {
 pub struct Profile {
     /// In their order.
     pub steps: Vec<StepProfile>,
+    /// The memory in which all maps have their places, and the image's.
+    pub arena_bytes: usize,
 }
 
 impl Profile {
-    pub(crate) fn new(program: &Program, shapes: &Shapes, times: &[Duration]) -> Self {
-        let steps = program.steps.iter().zip(&program.names).zip(times).map(|((step, name), &time)| {
+    /// `prefetches`: whether the instruction set fetches ahead.
+    pub(crate) fn new(program: &Program, shapes: &Shapes, times: &[Duration], prefetches: bool) -> Self {
+        let mut steps: Vec<StepProfile> = Vec::with_capacity(program.steps.len());
+        for ((step, name), &time) in program.steps.iter().zip(&program.names).zip(times) {
             let work = work(program, shapes, step);
+            let mut fetched_bytes = work.weight_bytes;
+            let behind_depthwise = matches!(
+                (steps.len().checked_sub(1).map(|before| &program.steps[before]), step),
+                (Some(Step::Depthwise { .. }), Step::Excite { .. })
+            );
+            if let Some(before) = steps.last_mut().filter(|_| behind_depthwise && prefetches) {
+                before.fetched_bytes += std::mem::take(&mut fetched_bytes);
+            }
             let size = step.writes().first().map_or([0, 0], |&buffer| shapes.size(program, buffer));
             let name = name.clone();
             let (macs, weight_bytes, map_bytes) = (work.macs, work.weight_bytes, work.map_bytes);
-            StepProfile { name, size, time, macs, weight_bytes, map_bytes }
-        });
-        Self { steps: steps.collect() }
+            steps.push(StepProfile { name, size, time, macs, weight_bytes, map_bytes, fetched_bytes });
+        }
+        Self { steps, arena_bytes: 4 * (shapes.arena + shapes.image_len(program)) }
     }
 
-    /// The sum over the steps.
-    pub fn time(&self) -> Duration {
-        self.steps.iter().map(|step| step.time).sum()
+    /// What goes through the caches from one run to the next, in bytes: all weights, and the maps' memory.
+    pub fn network_bytes(&self) -> usize {
+        self.steps.iter().map(|step| step.weight_bytes).sum::<usize>() + self.arena_bytes
     }
 }
 
-/// The most that this machine reaches: 10^9 multiply-adds counted twice, in a second, in a matrix product whose operands
-/// stay in the caches. What to hold [`StepProfile::gflops`] against.
+/// The most that this machine reaches with these instructions and threads: 10^9 multiply-adds counted twice, in a second,
+/// in matrix products whose operands stay in the caches, the best of several. What to hold [`StepProfile::gflops`] against.
 ///
 /// # Errors
 /// As [`PlanBuilder::new`] and [`PlanBuilder::build`].
 pub fn reachable_gflops(options: Options) -> Result<f64, PlanError> {
-    const CHANNELS: usize = 256;
-    const SIDE: usize = 28;
-    let mut builder = PlanBuilder::new(CHANNELS, options)?;
-    let weight = vec![1.0 / CHANNELS as f32; CHANNELS * CHANNELS];
-    // The first product brings the image into channel blocks; the second is measured.
-    let x = builder.linear(builder.input(), CHANNELS, &weight, &[])?;
-    let y = builder.linear(x, CHANNELS, &weight, &[])?;
-    let plan = builder.build(&[y])?;
-    let image = vec![1.0; CHANNELS * SIDE * SIDE];
-    let profile = plan.profile(Images { data: &image, batch: 1, height: SIDE, width: SIDE }, 100)?;
-    Ok(profile.steps.last().map_or(0.0, StepProfile::gflops))
-}
-
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:>9} {:>6} {:>8} {:>7}  step", "us", "%", "GFLOP/s", "GB/s")?;
-        let total = self.time().as_secs_f64();
-        for step in &self.steps {
-            let [height, width] = step.size;
-            let seconds = step.time.as_secs_f64();
-            writeln!(
-                f,
-                "{:>9.1} {:>6.2} {:>8.1} {:>7.1}  {} -> {height}x{width}",
-                seconds * 1e6,
-                100.0 * seconds / total,
-                step.gflops(),
-                step.gigabytes(),
-                step.name
-            )?;
-        }
-        let macs: usize = self.steps.iter().map(|step| step.macs).sum();
-        write!(f, "{:>9.1} {:>6} {:>8.1}          all", total * 1e6, "", 2e-9 * macs as f64 / total)
+    // Channels and width of a map; tiles fit one row better than another.
+    const PRODUCTS: [[usize; 2]; 3] = [[256, 28], [256, 14], [384, 14]];
+    let mut most = 0.0_f64;
+    for [channels, width] in PRODUCTS {
+        // Rows enough for every thread.
+        let height = 14 * options.threads().max(2);
+        let mut builder = PlanBuilder::new(channels, options)?;
+        let weight = vec![1.0 / channels as f32; channels * channels];
+        // The first product brings the image into channel blocks; the second is measured.
+        let x = builder.linear(builder.input(), channels, &weight, &[])?;
+        let y = builder.linear(x, channels, &weight, &[])?;
+        let plan = builder.build(&[y])?;
+        let image = vec![1.0; channels * height * width];
+        let profile = plan.profile(Images { data: &image, batch: 1, height, width }, 100)?;
+        most = most.max(profile.steps.last().map_or(0.0, StepProfile::gflops));
     }
+    Ok(most)
 }

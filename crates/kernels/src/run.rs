@@ -9,7 +9,7 @@ mod depthwise;
 mod rest;
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::memory::{Aligned, Arena, LINE};
@@ -46,6 +46,38 @@ impl Crew<'_> {
         if let Some(barrier) = self.barrier {
             barrier.wait();
         }
+    }
+}
+
+/// When each step of a pass was done.
+///
+/// A thread that slept at the barrier may come back when the others are through with the next step, too: how long one
+/// thread was in a step says nothing. So all of them leave the time, and the last one's stays.
+pub(crate) struct Stamps {
+    start: Instant,
+    /// In nanoseconds.
+    done: Vec<AtomicU64>,
+}
+
+impl Stamps {
+    /// For a pass of that many steps which begins now.
+    pub fn new(steps: usize) -> Self {
+        Self { start: Instant::now(), done: (0..steps).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    fn note(&self, step: usize) {
+        let now = self.start.elapsed().as_nanos() as u64;
+        self.done[step].fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// From the end of each step's predecessor to its own. All threads are through.
+    pub fn times(self) -> Vec<Duration> {
+        let done = self.done.into_iter().map(AtomicU64::into_inner);
+        let since = |before: &mut u64, done: u64| {
+            let since = done.saturating_sub(std::mem::replace(before, done));
+            Some(Duration::from_nanos(since))
+        };
+        done.scan(0, since).collect()
     }
 }
 
@@ -117,16 +149,15 @@ impl<'a> Job<'a> {
     }
 }
 
-/// All steps; `times` takes how long each took, if it is there. All threads of the crew call it.
+/// All steps; `stamps` takes when each was done, if it is there. All threads of the crew call it.
 pub(crate) fn run<S: Simd>(
     s: S,
     job: Job<'_>,
     crew: &Crew<'_>,
     scratch: &mut Scratch,
-    mut times: Option<&mut [Duration]>,
+    stamps: Option<&Stamps>,
 ) {
     for (i, step) in job.program.steps.iter().enumerate() {
-        let start = times.is_some().then(Instant::now);
         match step {
             Step::Dense { op, from, gate, residual, to } => {
                 let step = dense::Step { op, from: *from, gate: *gate, residual: *residual, to: *to };
@@ -149,10 +180,10 @@ pub(crate) fn run<S: Simd>(
             Step::MaxPool { from, geometry, to } => rest::max_pool(s, job, crew, i, geometry, [*from, *to]),
             Step::Mean { sums, to } => rest::mean::<S>(job, crew, i, *sums, *to),
         }
-        crew.meet();
-        if let (Some(times), Some(start)) = (&mut times, start) {
-            times[i] += start.elapsed();
+        if let Some(stamps) = stamps {
+            stamps.note(i);
         }
+        crew.meet();
     }
 }
 

@@ -68,6 +68,11 @@ impl Shapes {
         start..start + self.lengths[buffer.0]
     }
 
+    /// f32 of an image.
+    pub fn image_len(&self, program: &Program) -> usize {
+        program.channels[0] * self.image[0] * self.image[1]
+    }
+
     /// Rows and columns of a buffer's value.
     pub fn size(&self, program: &Program, buffer: Buffer) -> [usize; 2] {
         self.sizes[program.buffers[buffer.0].value.0]
@@ -139,7 +144,7 @@ pub(crate) struct Work {
     pub macs: usize,
     /// Bytes of weights read.
     pub weight_bytes: usize,
-    /// Bytes of maps read and written for one image.
+    /// Bytes of maps read and written for one image, itself included.
     pub map_bytes: usize,
 }
 
@@ -181,5 +186,8 @@ pub(crate) fn work(program: &Program, shapes: &Shapes, step: &Step) -> Work {
     };
     let touched = step.reads().into_iter().chain(step.writes());
     work.map_bytes = touched.map(|buffer| shapes.lengths[buffer.0] * 4).sum();
+    if step.reads_image() {
+        work.map_bytes += shapes.image_len(program) * 4;
+    }
     work
 }

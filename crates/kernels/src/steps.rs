@@ -110,6 +110,16 @@ impl Step {
         }
     }
 
+    /// Whether it reads the image where its user has it.
+    pub fn reads_image(&self) -> bool {
+        matches!(
+            self,
+            Self::Load { .. }
+                | Self::Dense { from: From::Image, .. }
+                | Self::Depthwise { producer: Producer::Dense { from: From::Image, .. }, .. }
+        )
+    }
+
     /// Buffers it writes.
     pub fn writes(&self) -> Vec<Buffer> {
         match self {

@@ -4,7 +4,7 @@
 
 use efficientnet_kernels::{
     Activation, Conv, Images, Isa, Options, Padding, Plan, PlanBuilder, PlanError, Residual, ResidualOrder,
-    Value,
+    SqueezeExcite, Value,
 };
 
 fn options() -> Options {
@@ -115,7 +115,58 @@ fn a_profile_counts_what_was_done() {
     assert_eq!(macs, 16 * 16 * (20 * 27 + 20 * 9 + 20 * 33));
     // The stem is the depthwise convolution's producer.
     assert_eq!(profile.steps[0].name, "conv 3x3/2 3-20 + depthwise 3x3/1 20");
-    assert!(profile.to_string().contains("GFLOP/s"));
+    // Of the image, of the map in blocks and, twice, of the sums; what is fetched is what is read.
+    let first = &profile.steps[0];
+    assert!(first.map_bytes > 4 * 3 * 32 * 32 && first.fetched_bytes == first.weight_bytes, "{first:?}");
+    assert!(profile.arena_bytes > 4 * (3 * 32 * 32 + 20 * 16 * 16));
+}
+
+/// A stem, a depthwise convolution, squeeze-and-excitation, a projection.
+#[test]
+fn the_weights_of_squeeze_excite_are_fetched_by_the_step_before() {
+    let mut builder = PlanBuilder::new(3, options()).unwrap();
+    let weights = vec![0.1; 2000];
+    let x = builder.conv(builder.input(), &conv(20, 3, 2, &weights[..540])).unwrap();
+    let x = builder.conv(x, &Conv { groups: 20, ..conv(20, 3, 1, &weights[..180]) }).unwrap();
+    let excite = SqueezeExcite {
+        squeezed: 5,
+        reduce_weight: &weights[..100],
+        reduce_bias: &[],
+        activation: Activation::Silu,
+        expand_weight: &weights[..100],
+        expand_bias: &[],
+        gate: Activation::Sigmoid,
+    };
+    let x = builder.squeeze_excite(x, &excite).unwrap();
+    let x = builder.conv(x, &conv(33, 1, 1, &weights[..660])).unwrap();
+    let plan = builder.build(&[x]).unwrap();
+    let data = vec![0.5; 3 * 32 * 32];
+    let images = Images { data: &data, batch: 1, height: 32, width: 32 };
+    let [depthwise, excite, project] = &plan.profile(images, 1).unwrap().steps[..] else {
+        panic!("three steps");
+    };
+    let ahead = if plan.isa() == Isa::Portable { 0 } else { excite.weight_bytes };
+    assert_eq!(depthwise.fetched_bytes, depthwise.weight_bytes + ahead);
+    assert_eq!(excite.fetched_bytes, excite.weight_bytes - ahead);
+    assert_eq!(project.fetched_bytes, project.weight_bytes);
+}
+
+#[test]
+fn a_roofline_has_every_step_beside_its_bounds() {
+    let plan = small();
+    let data = vec![0.5; 3 * 32 * 32];
+    let images = Images { data: &data, batch: 1, height: 32, width: 32 };
+    let roofline = plan.roofline(images, 3).unwrap();
+    assert_eq!(roofline.steps.len(), plan.profile(images, 1).unwrap().steps.len());
+    let (ceilings, text) = (&roofline.ceilings, roofline.to_string());
+    assert_eq!((ceilings.isa, ceilings.threads), (plan.isa(), plan.threads()));
+    assert!(ceilings.gflops > 0.0 && ceilings.readings.iter().all(|reading| reading.gigabytes > 0.0));
+    assert!(ceilings.readings.is_sorted_by(|a, b| a.bytes < b.bytes && a.gigabytes >= b.gigabytes));
+    for step in &roofline.steps {
+        assert!(step.bound() > std::time::Duration::ZERO, "{step:?}");
+        assert!(text.contains(&step.name()), "{text}");
+    }
+    assert!(text.contains("furthest from their bound: "), "{text}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use efficientnet_arch::{self as arch, ArchSpec, Block, ConvUnit};
 use efficientnet_kernels::{
     Activation, Conv, Images, MaxPool, Options, Padding, Plan, PlanBuilder, PlanError, Residual,
-    ResidualOrder, SqueezeExcite, Value,
+    ResidualOrder, Roofline, SqueezeExcite, Value,
 };
 use efficientnet_weights::Weights;
 
@@ -75,6 +75,20 @@ impl CompiledNetwork {
         [batch, height, width]: [usize; 3],
     ) -> Result<Vec<Duration>, ModelError> {
         Ok(self.plan.step_times(Images { data: images, batch, height, width })?)
+    }
+
+    /// Each step's shortest time of several passes over one image `[channels, height, width]`, on which all threads work,
+    /// beside what the step takes at least on this machine. That is measured first, which takes two seconds.
+    ///
+    /// # Errors
+    /// As [`CompiledNetwork::forward`].
+    pub fn roofline(
+        &self,
+        image: &[f32],
+        [height, width]: [usize; 2],
+        repeats: usize,
+    ) -> Result<Roofline, ModelError> {
+        Ok(self.plan.roofline(Images { data: image, batch: 1, height, width }, repeats)?)
     }
 }
 

@@ -31,6 +31,7 @@ mod tensors;
 
 pub use block::{Block, SqueezeExcite};
 pub use compile::{CompileOptions, CompiledNetwork};
+pub use efficientnet_kernels::{BoundedStep, Roofline};
 pub use error::ModelError;
 pub use freeze::Freeze;
 pub use layers::{ConvUnit, StochasticDepth};

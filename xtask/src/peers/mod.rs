@@ -4,35 +4,38 @@
 //! meanwhile it does to all, and every process writes its logits, which are held together at once: a side that computes
 //! something else is not fast but wrong.
 
+mod layers;
 mod logits;
+mod page;
 mod pin;
 pub mod python;
 mod rivals;
+mod roofline;
 mod row;
 mod side;
+mod sides;
 mod table;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::backend::Backend;
-use crate::build::{self, Built};
-use crate::compare::row::Measure;
-use crate::compare::{child, positive};
+use crate::build;
+use crate::compare::positive;
 use crate::error::{Context, Error, Result};
 use crate::machine::Machine;
 use crate::paths;
 use crate::process;
 use crate::report;
 use crate::system::System;
-use python::{Made, Python};
+use layers::Roof;
+use python::Python;
 use rivals::Rivals;
-use row::{Row, Workload};
+use row::Row;
 use side::Side;
+use sides::Sides;
 
 /// What is run where nothing else is said: networks, and their batches.
 const DEFAULT: [(&str, &[usize]); 4] = [
@@ -41,10 +44,6 @@ const DEFAULT: [(&str, &[usize]); 4] = [
     ("efficientnetv2-s", &[1]),
     ("mobilenetv2", &[1]),
 ];
-
-/// The variables by which the sides, and the libraries below them, are told how many threads to take.
-const THREAD_VARIABLES: [&str; 4] =
-    ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"];
 
 /// What to time, and beside whom.
 #[derive(Debug, Clone, clap::Args)]
@@ -91,10 +90,13 @@ pub struct Options {
     /// Write the rows here, too
     #[arg(long, value_name = "FILE.json", requires = "peers")]
     json: Option<PathBuf>,
+    /// Write a page here, too, with each step of our networks beside what this machine takes for it at least
+    #[arg(long, value_name = "FILE.html", requires = "peers")]
+    html: Option<PathBuf>,
 }
 
-/// What `--json` writes.
-#[derive(Serialize)]
+/// What `--json` writes, and what the page is made of.
+#[derive(Debug, Serialize)]
 struct Report<'a> {
     started: String,
     command: String,
@@ -102,17 +104,8 @@ struct Report<'a> {
     commit: Option<String>,
     pinned: bool,
     rows: &'a [Row],
-}
-
-/// Everything that processes are started with.
-struct Sides<'a> {
-    options: &'a Options,
-    python: Python,
-    rivals: Rivals,
-    built: Built,
-    system: System,
-    /// The processors to pin to; `None` where there is no `taskset`.
-    processors: Option<Vec<usize>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    layers: &'a [Roof],
 }
 
 impl Options {
@@ -180,172 +173,22 @@ pub fn bench(options: &Options) -> Result<()> {
         eprintln!("note: without `taskset` here, the system is free to move every process about");
     }
     let sides = Sides { options, python, rivals, built, system, processors };
-    let rows = sides.all(&threads)?;
+    let workloads = sides.workloads(&threads)?;
+    let rows = sides.all(&workloads)?;
     print(&rows, &machine, &started, options);
+    let layers = if options.html.is_some() { sides.layers(&workloads)? } else { Vec::new() };
+    let commit = report::commit(&paths::workspace_root()?);
+    let command = report::command();
+    let report = Report { started, command, machine, commit, pinned, rows: &rows, layers: &layers };
     if let Some(path) = &options.json {
-        let commit = report::commit(&paths::workspace_root()?);
-        let report = Report { started, command: report::command(), machine, commit, pinned, rows: &rows };
         let text = serde_json::to_string_pretty(&report).doing(|| "cannot write JSON".into())?;
         fs::write(path, text + "\n").doing(|| format!("cannot write {}", path.display()))?;
     }
+    if let (Some(path), Some(&first)) = (&options.html, options.peers().first()) {
+        fs::write(path, page::page(&report, first)).doing(|| format!("cannot write {}", path.display()))?;
+        println!("{}", paths::display(path));
+    }
     conclude(&rows)
-}
-
-impl Sides<'_> {
-    /// Makes the networks and runs everything. After Ctrl-C, the workloads that were finished.
-    fn all(&self, threads: &[usize]) -> Result<Vec<Row>> {
-        let folder = paths::target()?.join("peers").join("networks");
-        let mut workloads = Vec::new();
-        for (model, batches) in self.options.networks() {
-            let resolution = self.resolution(&model)?;
-            eprintln!("making {model} at {resolution} pixels, unless it is there");
-            let made = self.python.make(&model, resolution, &batches, &folder)?;
-            for (index, &batch) in batches.iter().enumerate() {
-                let workload = |&threads| Workload { model: model.clone(), resolution, batch, threads };
-                let images = made.images.get(index).cloned().unwrap_or_default();
-                workloads.extend(
-                    threads.iter().map(workload).map(|workload| (workload, made.clone(), images.clone())),
-                );
-            }
-        }
-        let scratch = tempfile::tempdir().doing(|| "cannot make a temporary folder".into())?;
-        let mut rows = Vec::new();
-        for (index, (workload, made, images)) in workloads.iter().enumerate() {
-            eprintln!("[{}/{}] {}", index + 1, workloads.len(), workload.text());
-            match self.workload(workload, made, images, &scratch.path().join("logits.npy"))? {
-                Some(found) => rows.extend(found),
-                None => break,
-            }
-        }
-        Ok(rows)
-    }
-
-    /// The network's own resolution, unless another was asked for.
-    fn resolution(&self, model: &str) -> Result<usize> {
-        #[derive(Deserialize)]
-        struct Model {
-            model: String,
-            resolution: usize,
-        }
-        let text = process::probe(self.built.command(&self.system).args(["models", "--json"]));
-        let text = text.ok_or_else(|| Error::failure("`efficientnet models --json` fails"))?;
-        let models: Vec<Model> =
-            serde_json::from_str(&text).doing(|| "cannot read the list of networks".into())?;
-        let found = models.iter().find(|known| known.model == model);
-        let known = found.ok_or_else(|| {
-            Error::usage(format!("no network is called {model}: `efficientnet models` lists them"))
-        })?;
-        Ok(self.options.resolution.unwrap_or(known.resolution))
-    }
-
-    /// All rounds of a workload; `None` after Ctrl-C.
-    fn workload(
-        &self,
-        workload: &Workload,
-        made: &Made,
-        images: &Path,
-        out: &Path,
-    ) -> Result<Option<Vec<Row>>> {
-        let sides = side::turns(self.options.peers());
-        let mut rows: Vec<Row> = sides.into_iter().map(|side| Row::new(workload, side)).collect();
-        let mut reference = None;
-        for round in 0..self.options.rounds {
-            for row in rows.iter_mut().filter(|row| row.reason.is_none()) {
-                let outcome = match self.command(row.side, workload, made, images, out) {
-                    Ok(command) => self.process(command, workload.threads)?,
-                    Err(reason) => Err(reason),
-                };
-                if process::interrupted() {
-                    return Ok(None);
-                }
-                match outcome {
-                    Ok(measure) => {
-                        let found = logits::read(out)?;
-                        note(row, &measure, &found, &mut reference);
-                    }
-                    Err(reason) => row.fail(reason),
-                }
-                eprintln!("  round {}  {}", round + 1, progress(row));
-            }
-        }
-        row::conclude(&mut rows, self.options.peers().first().copied());
-        Ok(Some(rows))
-    }
-
-    /// The command of a side, or why it has none.
-    fn command(
-        &self,
-        side: Side,
-        workload: &Workload,
-        made: &Made,
-        images: &Path,
-        out: &Path,
-    ) -> std::result::Result<Command, String> {
-        let threads = workload.threads.to_string();
-        let mut command = match side {
-            Side::Ours => {
-                let mut command = self.built.command(&self.system);
-                command.args(["measure", &workload.model, "--device", "flex", "--compiled", "--json"]);
-                command.arg("--weights").arg(&made.weights);
-                command
-            }
-            Side::Torch => {
-                let mut command = self.python.command("torch", &workload.model);
-                command.arg("--weights").arg(&made.weights).args(["--threads", &threads]);
-                command
-            }
-            Side::Ort | Side::Tract | Side::Candle => {
-                let mut command = self.rivals.command(side)?;
-                command.arg("--onnx").arg(&made.onnx).args(["--threads", &threads]);
-                if side == Side::Ort {
-                    command.arg("--library").arg(self.python.library.as_ref().map_err(Clone::clone)?);
-                }
-                command
-            }
-        };
-        command.arg("--input").arg(images).arg("--out").arg(out);
-        command.arg("--seconds").arg(self.options.seconds.to_string());
-        command.arg("--warmup-seconds").arg(self.options.warmup_seconds.to_string());
-        command.envs(THREAD_VARIABLES.map(|name| (name, &threads)));
-        Ok(command)
-    }
-
-    /// Runs one process: what it measured, or why it did not.
-    fn process(&self, command: Command, threads: usize) -> Result<std::result::Result<Measure, String>> {
-        let mut command = match &self.processors {
-            Some(processors) => pin::pinned(&command, &pin::last(processors, threads)),
-            None => command,
-        };
-        let limit = Some(Duration::from_secs_f64(self.options.timeout));
-        let captured = process::capture(&mut command, limit)?;
-        Ok(child::verdict(&captured, limit)
-            .and_then(|()| child::measure(&captured))
-            .map_err(|(_, reason)| reason))
-    }
-}
-
-/// Adds a process's figures to its row. The first logits of a workload are what all others are held against.
-fn note(row: &mut Row, measure: &Measure, found: &[f32], reference: &mut Option<(Side, Vec<f32>)>) {
-    row.rounds_ms.push(measure.median_ms);
-    row.peak_bytes = row.peak_bytes.max(measure.peak_rss_bytes);
-    row.description.clone_from(&measure.device_description);
-    match reference {
-        None => *reference = Some((row.side, found.to_vec())),
-        Some((side, _)) if *side == row.side => {}
-        Some((_, logits)) => {
-            let difference = logits::difference(found, logits);
-            row.difference = Some(row.difference.map_or(difference, |before| before.max(difference)));
-        }
-    }
-}
-
-fn progress(row: &Row) -> String {
-    let name = row.side.name();
-    match (&row.reason, row.rounds_ms.last()) {
-        (Some(reason), _) => format!("{name:<6}  not measured: {reason}"),
-        (None, Some(ms)) => format!("{name:<6}  {ms:>9.2} ms"),
-        (None, None) => name.to_string(),
-    }
 }
 
 fn print(rows: &[Row], machine: &Machine, started: &str, options: &Options) {

@@ -2,6 +2,8 @@
 
 use super::row::{Row, Spread};
 use super::side::Side;
+use crate::report::parts;
+use crate::report::svg::escape;
 use crate::report::{difference, markdown_table, mebibytes, three_digits};
 
 const HEADINGS: [&str; 8] = [
@@ -48,6 +50,23 @@ pub fn table(rows: &[Row]) -> String {
         .map(|cells| cells.iter().enumerate().map(|(column, text)| padded(column, text)).collect())
         .collect();
     markdown_table(&headings, &lines)
+}
+
+/// The same for a page.
+pub fn html(rows: &[Row]) -> String {
+    let mark = |(column, text): (usize, &&str)| {
+        let mark = if WORDS.contains(&column) { "" } else { "#" };
+        format!("{mark}{text}")
+    };
+    let headings: Vec<String> = HEADINGS.iter().enumerate().map(mark).collect();
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let mut before = None;
+    let lines = rows.iter().map(|row| {
+        let is_new = before.replace(&row.workload).is_some_and(|before| before != &row.workload);
+        let cells = cells(row).iter().map(|cell| escape(cell)).collect();
+        (if is_new { "new" } else { "" }, cells)
+    });
+    parts::table(&headings, lines.collect())
 }
 
 fn cells(row: &Row) -> Vec<String> {

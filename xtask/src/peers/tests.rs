@@ -1,6 +1,10 @@
 use clap::Parser;
 
+use super::layers::{Layers, Reading, Step};
+use super::row::Workload;
+use super::sides::note;
 use super::*;
+use crate::compare::row::Measure;
 
 #[derive(Debug, Parser)]
 struct Cli {
@@ -31,6 +35,7 @@ fn what_cannot_be_meant_is_refused() {
     for line in [
         &["--peers", "caffe"][..],
         &["--rounds", "3"],
+        &["--html", "page.html"],
         &["--peers", "--batch", "0"],
         &["filter", "--peers"],
         &["--peers", "--backends", "flex"],
@@ -98,4 +103,105 @@ fn logits_that_disagree_are_an_error() {
     let mut candle = row(Side::Candle, None);
     candle.fail("no".into());
     assert!(conclude(&[candle]).is_ok());
+}
+
+fn step(name: &str, us: f64, bound_us: f64, bound: &str) -> Step {
+    Step {
+        name: name.into(),
+        height: 7,
+        width: 7,
+        macs: if bound == "memory" { 0 } else { 1_000_000 },
+        weight_bytes: 40_000,
+        map_bytes: 60_000,
+        us,
+        gflops: 2e-3 * 1e6 / us,
+        gigabytes_per_second: 100.0 / us,
+        arithmetic_us: bound_us,
+        memory_us: bound_us,
+        bound_us,
+        bound: bound.into(),
+        share_of_bound: bound_us / us,
+    }
+}
+
+fn layers() -> Layers {
+    let reading = |(bytes, gigabytes_per_second)| Reading { bytes, gigabytes_per_second };
+    Layers {
+        isa: "avx2".into(),
+        gflops: 60.0,
+        readings: [(16 << 10, 120.0), (1 << 20, 50.0), (64 << 20, 12.0)].map(reading).into(),
+        network_bytes: 25 << 20,
+        us: 280.0,
+        bound_us: 150.0,
+        furthest: vec![1, 0, 2],
+        steps: vec![
+            step("conv 1x1/1 16-96 <first>", 100.0, 50.0, "arithmetic"),
+            step("gate", 150.0, 80.0, "memory"),
+            step("classifier", 30.0, 20.0, "arithmetic"),
+        ],
+    }
+}
+
+/// What `efficientnet measure --layers --json` prints, and more than is read of it.
+#[test]
+fn layers_are_read_as_they_are_printed() {
+    let text = serde_json::json!({ "median_ms": 0.3, "layers": layers(), "runs": 7 }).to_string();
+    assert_eq!(Layers::read(&text), Ok(layers()));
+    assert!(Layers::read(r#"{"median_ms": 0.3, "layers": null}"#).unwrap_err().contains("no layers"));
+    assert_eq!([0, 1 << 20, 25 << 20].map(|bytes| layers().gigabytes(bytes)), [120.0, 50.0, 50.0].map(Some));
+}
+
+#[test]
+fn the_page_has_the_table_the_times_and_the_rooflines() {
+    let row = |side: Side, times: &[f64]| Row {
+        rounds_ms: times.to_vec(),
+        description: Some(format!("{} <1.2>", side.title())),
+        ..Row::new(&workload(), side)
+    };
+    let mut rows =
+        vec![row(Side::Ort, &[4.0, 4.0]), row(Side::Ours, &[2.0, 3.0]), row(Side::Torch, &[40.0, 44.0])];
+    rows.push(Row { reason: Some("no <library>".into()), ..Row::new(&workload(), Side::Candle) });
+    row::conclude(&mut rows, Some(Side::Ort));
+    let roof = |threads, layers: Option<Layers>| Roof {
+        workload: Workload { threads, ..workload() },
+        reason: layers.is_none().then(|| "it failed".to_string()),
+        layers,
+    };
+    let roofs = [roof(1, Some(layers())), roof(2, None)];
+    let report = Report {
+        started: "2026-01-02 03:04 UTC".into(),
+        command: "cargo xtask bench --peers --html page.html".into(),
+        machine: Machine { cpu: Some("Some <CPU>".into()), ..Machine::default() },
+        commit: Some("0123456789ab".into()),
+        pinned: true,
+        rows: &rows,
+        layers: &roofs,
+    };
+    let page = page::page(&report, Side::Ort);
+    for present in [
+        "This workspace takes 0.62 times as long as ONNX Runtime.",
+        "2.50 (2.00, 3.00)",
+        "not measured: no &lt;library&gt;",
+        "m, 32 px, 1 thread</h3>",
+        "not measured: it failed",
+        "<li>gate → 7×7: 70.0 of 150 µs above the bound (memory)</li>",
+        "conv 1x1/1 16-96 &lt;first&gt;<span class=\"badge rank\">2</span></td><td class=\"\">7×7</td>",
+        "All 3 steps",
+        "docs/kernels.md",
+    ] {
+        assert!(page.contains(present), "{present} in {page}");
+    }
+    for absent in ["http", "<script", "<link", "<img", "url(", "NaN", "inf\"", "<CPU>", "<1.2>"] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+    for element in
+        ["table", "svg", "section", "figure", "tr", "tbody", "td", "th", "details", "ol", "li", "div", "p"]
+    {
+        let opened =
+            page.matches(&format!("<{element}>")).count() + page.matches(&format!("<{element} ")).count();
+        assert_eq!(opened, page.matches(&format!("</{element}>")).count(), "{element}");
+    }
+    // Without steps there is no place for them.
+    let page = page::page(&Report { layers: &[], ..report }, Side::Ort);
+    assert!(!page.contains("What is left to gain"));
 }

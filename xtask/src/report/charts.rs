@@ -5,14 +5,14 @@
 
 use std::fmt::Write;
 
+use super::bars::{
+    ROW_HEIGHT, absent_row, bar_row, broken, figure, grid, heading, tbody, tick_label, whisker,
+};
 use super::number::{count, mebibytes, ms, ratio, three_digits};
 use super::summary::{Group, Model, is_software};
 use super::svg::{Drawing, Scale, escape};
 use crate::backend::Backend;
 use crate::compare::row::{Measure, Row};
-
-const ROW_HEIGHT: f64 = 26.0;
-const AXIS_HEIGHT: f64 = 18.0;
 
 /// The class that colours a backend.
 pub fn colour(backend: &str) -> &str {
@@ -41,7 +41,7 @@ pub fn latency(model: &Model<'_>) -> String {
     } else {
         "milliseconds an image"
     };
-    figure(model, &facts(model), unit, &bodies, &scale)
+    figure(model.name, &facts(model), unit, &bodies, &scale)
 }
 
 fn latency_group(group: &Group<'_>, scale: &Scale) -> String {
@@ -61,24 +61,14 @@ fn latency_group(group: &Group<'_>, scale: &Scale) -> String {
         if scale.holds(high) {
             whisker(&mut drawing, scale.place(low), scale.place(high));
         } else {
-            for x in [91.0, 93.5] {
-                drawing.line("break", (x, ROW_HEIGHT - 4.0), (x + 1.5, 4.0));
-            }
+            broken(&mut drawing);
         }
         let class = if fastest == Some(row.backend.as_str()) { "best" } else { "" };
         let far = group.ratio(row).filter(|_| class.is_empty()).map_or_else(|| "fastest".to_string(), ratio);
         let cells = [ms(time), far];
-        body.push_str(&bar_row(class, row, &drawing.finish(None), &cells));
+        body.push_str(&bar_row(class, &name(row), &drawing.finish(None), &cells));
     }
     tbody(&body)
-}
-
-fn whisker(drawing: &mut Drawing, low: f64, high: f64) {
-    let middle = ROW_HEIGHT / 2.0;
-    drawing.line("whisker", (low, middle), (high, middle));
-    for end in [low, high] {
-        drawing.line("whisker", (end, middle - 4.0), (end, middle + 4.0));
-    }
 }
 
 /// The rows of a group, least first; those without a measurement last.
@@ -109,9 +99,9 @@ pub fn memory(model: &Model<'_>) -> Option<String> {
         drawing.bar(&class, (0.0, scale.place(mebi(value))), 6.0, ROW_HEIGHT - 12.0);
         let class = if value == least { "best" } else { "" };
         let far = if value == least { "least".to_string() } else { ratio(value as f64 / least as f64) };
-        body.push_str(&bar_row(class, row, &drawing.finish(None), &[mebibytes(value), far]));
+        body.push_str(&bar_row(class, &name(row), &drawing.finish(None), &[mebibytes(value), far]));
     }
-    Some(figure(model, "", "mebibytes held at most", &tbody(&body), &scale))
+    Some(figure(model.name, "", "mebibytes held at most", &tbody(&body), &scale))
 }
 
 /// The first call beside a steady one, at the smallest batch size that anything was measured at.
@@ -133,10 +123,10 @@ pub fn first_call(model: &Model<'_>) -> Option<String> {
         drawing.disc(&format!("fill {colour}"), (steady, middle), 5.0);
         drawing.disc(&format!("ring {colour}"), (first, middle), 5.0);
         let cells = [ms(measure.first_call_ms), ratio(measure.first_call_ms / measure.median_ms)];
-        body.push_str(&bar_row("", row, &drawing.finish(None), &cells));
+        body.push_str(&bar_row("", &name(row), &drawing.finish(None), &cells));
     }
     Some(figure(
-        model,
+        model.name,
         "",
         "milliseconds a batch; each line is ten times the one before",
         &tbody(&body),
@@ -222,6 +212,11 @@ fn all<'a>(model: &Model<'a>) -> impl Iterator<Item = &'a Row> {
     model.groups.iter().flat_map(|group| group.rows.iter().copied())
 }
 
+/// A row without a drawing, and why.
+fn absent(row: &Row) -> String {
+    absent_row(&name(row), if row.measure.is_some() { "not told" } else { row.status.label() })
+}
+
 fn facts(model: &Model<'_>) -> String {
     model.any().map_or(String::new(), |measure| {
         format!(
@@ -233,70 +228,6 @@ fn facts(model: &Model<'_>) -> String {
     })
 }
 
-fn figure(model: &Model<'_>, facts: &str, unit: &str, bodies: &str, scale: &Scale) -> String {
-    let mut axis = Drawing::new(AXIS_HEIGHT);
-    for tick in &scale.ticks {
-        let place = scale.place(*tick);
-        let anchor = if place < 1.0 {
-            "start"
-        } else if place > 99.0 {
-            "end"
-        } else {
-            "middle"
-        };
-        axis.text("tick", (place, 12.0), anchor, 0.0, &tick_label(*tick));
-    }
-    format!(
-        "<figure class=\"chart\"><figcaption><b>{}</b> <span>{facts}</span></figcaption><table class=\"bars\"><colgroup>\
-         <col class=\"who\"><col><col class=\"much\"><col class=\"times\"></colgroup>{bodies}\
-         <tfoot aria-hidden=\"true\"><tr><td></td><td>{}</td><td colspan=\"2\"></td></tr></tfoot></table>\
-         <p class=\"axis\">{unit}</p></figure>",
-        escape(model.name),
-        axis.finish(None)
-    )
-}
-
-fn tick_label(value: f64) -> String {
-    if value >= 10_000.0 && value % 1000.0 == 0.0 {
-        format!("{:.0}k", value / 1000.0)
-    } else {
-        // The shortest text that reads back as the same number.
-        value.to_string()
-    }
-}
-
-fn heading(text: &str) -> String {
-    format!(r#"<tr class="group"><th colspan="4" scope="rowgroup">{text}</th></tr>"#)
-}
-
-fn tbody(rows: &str) -> String {
-    format!("<tbody>{rows}</tbody>")
-}
-
-fn bar_row(class: &str, row: &Row, drawing: &str, cells: &[String; 2]) -> String {
-    format!(
-        r#"<tr class="{class}"><th scope="row">{}</th><td>{drawing}</td><td class="number">{}</td><td class="far">{}</td></tr>"#,
-        name(row),
-        cells[0],
-        cells[1]
-    )
-}
-
-fn absent(row: &Row) -> String {
-    format!(
-        r#"<tr class="absent"><th scope="row">{}</th><td colspan="3">{}</td></tr>"#,
-        name(row),
-        if row.measure.is_some() { "not told" } else { row.status.label() }
-    )
-}
-
-fn grid(drawing: &mut Drawing, scale: &Scale, height: f64) {
-    for tick in &scale.ticks {
-        let place = scale.place(*tick);
-        drawing.line("grid", (place, 0.0), (place, height));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,11 +237,5 @@ mod tests {
         let placed = apart(vec![(100.0, 80.0, "a"), (104.0, 80.0, "b"), (50.0, 80.0, "c")], 15.0, 170.0);
         let names: Vec<_> = placed.iter().map(|label| (label.2, label.0)).collect();
         assert_eq!(names, [("b", 104.0), ("a", 89.0), ("c", 50.0)]);
-    }
-
-    #[test]
-    fn ticks_are_short() {
-        let labels: Vec<String> = [0.0, 0.5, 25.0, 100.0, 2500.0, 20_000.0].map(tick_label).into();
-        assert_eq!(labels, ["0", "0.5", "25", "100", "2500", "20k"]);
     }
 }

@@ -5,12 +5,11 @@ use std::fmt::Write;
 use super::Run;
 use super::charts;
 use super::number::{difference, mebibytes, percent, three_digits};
+use super::parts::{document, inline, section, table};
 use super::summary::{self, Model};
 use super::svg::escape;
 use crate::compare::row::{Kind, Row};
 use crate::machine::human_bytes;
-
-const STYLE: &str = include_str!("report.css");
 
 /// The whole page.
 pub fn page(run: &Run, rows: &[Row]) -> String {
@@ -25,25 +24,7 @@ pub fn page(run: &Run, rows: &[Row]) -> String {
     let method =
         summary::method(run).iter().map(|text| format!("<p>{}</p>", inline(text))).collect::<String>();
     section(&mut body, "How it was measured", &format!(r#"<div class="method">{method}</div>"#));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<title>EfficientNet on Burn: backends compared</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    )
-}
-
-/// Escapes `text` and shows names in `backticks` as code, where they come in pairs.
-pub fn inline(text: &str) -> String {
-    if text.matches('`').count() % 2 == 1 {
-        return escape(text);
-    }
-    let mut html = String::new();
-    for (index, part) in text.split('`').enumerate() {
-        // A number stays on the line of its unit.
-        let part = escape(part).replace("batch ", "batch\u{a0}").replace(" ms", "\u{a0}ms");
-        let _ = if index % 2 == 1 { write!(html, "<code>{part}</code>") } else { write!(html, "{part}") };
-    }
-    html
+    document("EfficientNet on Burn: backends compared", &body)
 }
 
 fn head(body: &mut String, run: &Run, rows: &[Row], models: &[Model<'_>]) {
@@ -136,38 +117,6 @@ fn chart_sections(body: &mut String, models: &[Model<'_>]) {
         "Memory",
         &with("The most that the process held. Shorter is better.", each(charts::memory)),
     );
-}
-
-fn section(body: &mut String, title: &str, content: &str) {
-    if !content.is_empty() {
-        let _ = writeln!(body, "<section>\n<h2>{title}</h2>\n{content}\n</section>");
-    }
-}
-
-/// A table; a heading that begins with `#` is of a column of numbers. Rows come with their class.
-fn table(headings: &[&str], rows: Vec<(&str, Vec<String>)>) -> String {
-    let dense = if headings.len() > 10 { " dense" } else { "" };
-    let mut html = format!("<div class=\"wide\"><table class=\"data{dense}\"><thead><tr>");
-    for heading in headings {
-        let _ = match heading.strip_prefix('#') {
-            Some(name) => write!(html, r#"<th class="n" scope="col">{name}</th>"#),
-            None => write!(html, r#"<th scope="col">{heading}</th>"#),
-        };
-    }
-    html.push_str("</tr></thead><tbody>\n");
-    for (class, cells) in rows {
-        let _ = write!(html, r#"<tr class="{class}">"#);
-        for (heading, cell) in headings.iter().zip(cells) {
-            let class = match *heading {
-                name if name.starts_with('#') => "n",
-                "Why" => "why",
-                _ => "",
-            };
-            let _ = write!(html, r#"<td class="{class}">{cell}</td>"#);
-        }
-        html.push_str("</tr>\n");
-    }
-    html + "</tbody></table></div>"
 }
 
 fn agreement(run: &Run, rows: &[Row]) -> String {

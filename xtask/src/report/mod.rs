@@ -1,11 +1,13 @@
 //! The report of a comparison: what was run on what, the rows, and the files they become.
 
+pub mod bars;
 mod charts;
 mod html;
 mod markdown;
 mod number;
+pub mod parts;
 mod summary;
-mod svg;
+pub mod svg;
 
 use std::env;
 use std::fs;

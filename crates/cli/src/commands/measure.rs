@@ -5,6 +5,8 @@
 //! libraries. A run ends with reading the logits back: that is what a user waits for, and lazy backends compute nothing
 //! before.
 
+mod layers;
+
 use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
@@ -12,10 +14,11 @@ use efficientnet_arch::{ArchSpec, Coefficients, TensorSpec};
 use efficientnet_backend::{Backend, DeviceName};
 use efficientnet_data::Transform;
 use efficientnet_data::npy::{self, Array};
-use efficientnet_model::{CompileOptions, CompiledNetwork, Network};
+use efficientnet_model::{CompileOptions, CompiledNetwork, Network, Roofline};
 use efficientnet_weights::{Weights, synthetic};
 use serde::Serialize;
 
+use self::layers::Layers;
 use crate::args::MeasureArgs;
 use crate::error::CliError;
 use crate::timing::{milliseconds, percentile, repeat};
@@ -42,6 +45,7 @@ struct Measurement {
     images_per_second: f64,
     peak_rss_bytes: Option<u64>,
     agreement: Option<Agreement>,
+    layers: Option<Layers>,
 }
 
 /// How near the logits are to another device's.
@@ -74,6 +78,9 @@ pub fn run(args: &MeasureArgs) -> Outcome {
     let [batch, _, _, resolution] = subject.input_shape();
     let counts = at_resolution(spec.clone(), Some(resolution))?.count()?;
     let median_ms = percentile(&times, 0.5);
+    let peak_rss_bytes = peak_memory();
+    // Measuring memory takes memory, so it comes last.
+    let roofline = if args.layers { subject.roofline(args.seconds, median_ms)? } else { None };
     let measurement = Measurement {
         model: spec.name.clone(),
         device: args.device.clone(),
@@ -92,13 +99,18 @@ pub fn run(args: &MeasureArgs) -> Outcome {
         p10_ms: percentile(&times, 0.1),
         p90_ms: percentile(&times, 0.9),
         images_per_second: batch as f64 * 1e3 / median_ms,
-        peak_rss_bytes: peak_memory(),
+        peak_rss_bytes,
         agreement: reference.map(|reference| agreement(args, &logits, &reference)).transpose()?,
+        layers: roofline.as_ref().map(Layers::new),
     };
     if let Some(path) = &args.out {
         npy::write(path, &logits)?;
     }
-    if args.json { output::json(&measurement) } else { output::text(&measurement.text()) }
+    match (args.json, roofline) {
+        (true, _) => output::json(&measurement),
+        (false, None) => output::text(&measurement.text()),
+        (false, Some(roofline)) => output::text(&format!("{}\n\n{roofline}", measurement.text())),
+    }
 }
 
 /// What is timed, with its input where it reads it.
@@ -116,6 +128,10 @@ impl Subject {
             let sentence =
                 format!("--compiled is a network on the CPU: write --device flex, not {}", args.device);
             return Err(CliError::Usage(sentence));
+        }
+        if args.layers && !args.compiled {
+            let sentence = "--layers are the steps of the compiled network: write --compiled, too";
+            return Err(CliError::Usage(sentence.to_string()));
         }
         let device = efficientnet_backend::open(name, &args.device)?;
         let (weights, transform) = weights(args)?;
@@ -154,6 +170,16 @@ impl Subject {
                 Ok((logits, milliseconds(started.elapsed())))
             }
         }
+    }
+
+    /// Each step of the first image beside its bounds, repeated for about `seconds`, but not without end; none where
+    /// there are no steps.
+    fn roofline(&self, seconds: f64, batch_ms: f64) -> Result<Option<Roofline>, CliError> {
+        let Self::Compiled(network, input) = self else { return Ok(None) };
+        let [batch, channels, height, width] = self.input_shape();
+        let repeats = (seconds * 1e3 * batch as f64 / batch_ms).clamp(3.0, 100.0) as usize;
+        let Some(image) = input.values.get(..channels * height * width) else { return Ok(None) };
+        Ok(Some(network.roofline(image, [height, width], repeats)?))
     }
 
     /// What computes, for a reader.
