@@ -57,9 +57,13 @@ fn headline(rows: &[Row], first: Side) -> String {
     match ratios.len() {
         0 => format!("Nothing could be held against {first}."),
         1 => format!("This workspace takes {least:.2} times as long as {first}."),
-        count => format!(
-            "This workspace takes {least:.2} to {most:.2} times as long as {first}: less in {faster} of {count} cases."
-        ),
+        count => {
+            let [least, most] = [least, most].map(|ratio| format!("{ratio:.2}"));
+            let range = if least == most { least } else { format!("{least} to {most}") };
+            format!(
+                "This workspace takes {range} times as long as {first}: less in {faster} of {count} cases."
+            )
+        }
     }
 }
 
