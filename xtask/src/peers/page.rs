@@ -139,7 +139,11 @@ fn group(rows: &[&Row], scale: &Scale) -> String {
         let one = scale.place(1.0);
         drawing.line("level", (one, 0.0), (one, ROW_HEIGHT));
         let cells = [format!("{} ms", three_digits(ms.median)), format!("{:.2}×", ratio.median)];
-        let class = if row.side == Side::Ours { "best" } else { "" };
+        let class = match row.side {
+            Side::Ours if ratio.median <= 1.0 => "best",
+            Side::Ours => "best slower",
+            _ => "",
+        };
         body.push_str(&bar_row(class, &who, &drawing.finish(None), &cells));
     }
     tbody(&body)
