@@ -14,6 +14,21 @@ pub(crate) mod avx512;
 pub(crate) mod math;
 pub(crate) mod portable;
 
+/// An operation on each of some vectors, `each!(s, N, i => operation)`, as a loop that is unrolled: in a closure it would not be
+/// compiled with the instruction set.
+macro_rules! each {
+    ($s:expr, $n:expr, $i:ident => $value:expr) => {{
+        let mut out = [$s.splat(0.0); $n];
+        let mut $i = 0;
+        while $i < $n {
+            out[$i] = $value;
+            $i += 1;
+        }
+        out
+    }};
+}
+pub(crate) use each;
+
 /// Work that is compiled for an instruction set by [`Simd::enter`]. `run` must be `inline(always)`.
 pub(crate) trait Task {
     /// What comes out.
@@ -85,8 +100,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// a * b + c
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// a / b to about 1e-7, for a positive and finite b.
-    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a / b to about 1e-7, for positive and finite b.
+    fn div<const N: usize>(self, a: [Self::V; N], b: [Self::V; N]) -> [Self::V; N];
     /// a / b, rounded once, for all numbers.
     fn quotient(self, a: Self::V, b: Self::V) -> Self::V;
     /// The square root, rounded once.
@@ -101,9 +116,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Brings the cache line at this address into the first cache, where the instruction set can. Any address will do.
     #[inline(always)]
     fn prefetch_near(self, _: *const f32) {}
-    /// 1 + exp(-x), x within [`math::LIMIT`] of 0.
+    /// 1 + exp(-x), each x within [`math::LIMIT`] of 0.
     #[inline(always)]
-    fn one_plus_exp_neg(self, x: Self::V) -> Self::V {
+    fn one_plus_exp_neg<const N: usize>(self, x: [Self::V; N]) -> [Self::V; N] {
         math::one_plus_exp_neg(self, x)
     }
     /// value * 2^n, where `n` are the low bits of `shifted` (a whole number from -126 to 127 plus 1.5 * 2^23).

@@ -68,6 +68,9 @@ pub(crate) struct Run<'a> {
     pub bias: &'a [f32],
 }
 
+/// f32 of weights that stay in the first cache beside pixels that pass through it.
+const WEIGHTS_IN_CACHE: usize = 2 << 10;
+
 /// Pixels in a tile of `blocks` channel blocks.
 pub(crate) fn tile_rows<S: Simd>(blocks: usize) -> usize {
     S::TILE[blocks - 1]
@@ -92,49 +95,71 @@ pub(crate) fn run<S: Simd>(s: S, run: &Run<'_>, out: &mut [&mut [f32]]) {
     let most = tile_rows::<S>(blocks);
     let tiles = pixels.div_ceil(most);
     let (each, longer) = (pixels / tiles, pixels % tiles);
-    let mut pixel = 0;
-    for tile in 0..tiles {
-        let rows = each + usize::from(tile < longer);
-        let mut to = [std::ptr::null_mut(); 4];
-        for (to, out) in to.iter_mut().zip(out.iter_mut()) {
-            // SAFETY: `pixel + rows <= pixels` vectors are in every block.
-            *to = unsafe { out.as_mut_ptr().add(pixel * S::LANES) };
+    let lots = [(each + 1, longer, 0), (each, tiles - longer, (each + 1) * longer)];
+    // Some planes for all tiles before the next, where their weights would drive one another out of the first cache.
+    let weights = blocks * window.rows * window.cols * window.depth * S::LANES;
+    let at_once = if tiles < 4 { usize::MAX } else { (WEIGHTS_IN_CACHE / weights.max(1)).max(1) };
+    let mut plane = 0;
+    loop {
+        let planes = window.planes - plane;
+        let planes = if planes <= at_once.saturating_add(at_once / 2) { planes } else { at_once };
+        let part = Window {
+            planes,
+            last_depth: if plane + planes == window.planes { window.last_depth } else { window.depth },
+            ..window
+        };
+        for (rows, count, pixel) in lots.into_iter().filter(|(_, count, _)| *count > 0) {
+            let mut to = [std::ptr::null_mut(); 4];
+            for (to, out) in to.iter_mut().zip(out.iter_mut()) {
+                // SAFETY: `pixel + rows * count <= pixels` vectors are in every block.
+                *to = unsafe { out.as_mut_ptr().add(pixel * S::LANES) };
+            }
+            // SAFETY: the window of the run's last pixel ends inside the input (asserted), so this pixel's starts in it.
+            let input = unsafe {
+                run.input.as_ptr().add(if window.planes == 0 {
+                    0
+                } else {
+                    run.start + pixel * run.pixel_step + plane * window.plane_step
+                })
+            };
+            let place = Place {
+                count,
+                input,
+                pixel_step: run.pixel_step,
+                window: &part,
+                weights: run.weights.as_ptr().wrapping_add(plane * window.weight_plane),
+                weight_block: run.weight_block,
+                bias: (plane == 0).then(|| run.bias.as_ptr()),
+                out: to,
+            };
+            // SAFETY: `place` reads `rows * count` windows, `blocks` weights and biases and writes as many vectors of `blocks` slices;
+            // the assertions above cover all of the run's.
+            unsafe { tile_of_step(s, &place, rows, blocks) };
         }
-        // SAFETY: the window of the run's last pixel ends inside the input (asserted), so this pixel's starts in it.
-        let input = unsafe {
-            run.input.as_ptr().add(if window.planes == 0 { 0 } else { run.start + pixel * run.pixel_step })
-        };
-        let place = Place {
-            input,
-            pixel_step: run.pixel_step,
-            window: &window,
-            weights: run.weights.as_ptr(),
-            weight_block: run.weight_block,
-            bias: run.bias.as_ptr(),
-            out: to,
-        };
-        // SAFETY: `place` reads `rows` windows, `blocks` weights and biases and writes `rows` vectors of `blocks` slices;
-        // the assertions above cover all of the run's.
-        unsafe { tile_of_step(s, place, rows, blocks) };
-        pixel += rows;
+        plane += planes;
+        if plane == window.planes {
+            return;
+        }
     }
 }
 
-/// A tile's pointers.
-#[derive(Clone, Copy)]
+/// The pointers of the first of some tiles.
 struct Place<'a> {
+    /// Tiles, each right of the one before.
+    count: usize,
     input: *const f32,
     pixel_step: usize,
     window: &'a Window,
     weights: *const f32,
     weight_block: usize,
-    bias: *const f32,
+    /// `None` where sums have been begun.
+    bias: Option<*const f32>,
     out: [*mut f32; 4],
 }
 
 /// # Safety
 /// As [`Tile`].
-unsafe fn tile_of_step<S: Simd>(s: S, place: Place<'_>, rows: usize, blocks: usize) {
+unsafe fn tile_of_step<S: Simd>(s: S, place: &Place<'_>, rows: usize, blocks: usize) {
     // SAFETY: handed on; where a step is a constant, it is the run's.
     unsafe {
         if place.pixel_step == S::LANES {
@@ -149,7 +174,7 @@ unsafe fn tile_of_step<S: Simd>(s: S, place: Place<'_>, rows: usize, blocks: usi
 
 /// # Safety
 /// As [`Tile`].
-unsafe fn tile_of_blocks<S: Simd, const STEP: usize>(s: S, place: Place<'_>, rows: usize, blocks: usize) {
+unsafe fn tile_of_blocks<S: Simd, const STEP: usize>(s: S, place: &Place<'_>, rows: usize, blocks: usize) {
     // SAFETY: handed on.
     unsafe {
         match blocks {
@@ -164,7 +189,7 @@ unsafe fn tile_of_blocks<S: Simd, const STEP: usize>(s: S, place: Place<'_>, row
 
 /// # Safety
 /// As [`Tile`].
-unsafe fn tile_of_rows<S: Simd, const STEP: usize, const NR: usize>(s: S, place: Place<'_>, rows: usize) {
+unsafe fn tile_of_rows<S: Simd, const STEP: usize, const NR: usize>(s: S, place: &Place<'_>, rows: usize) {
     match rows {
         10 => fitting::<S, STEP, 10, NR>(s, place),
         11 => fitting::<S, STEP, 11, NR>(s, place),
@@ -178,7 +203,11 @@ unsafe fn tile_of_rows<S: Simd, const STEP: usize, const NR: usize>(s: S, place:
 
 /// # Safety
 /// As [`Tile`].
-unsafe fn tile_of_few_rows<S: Simd, const STEP: usize, const NR: usize>(s: S, place: Place<'_>, rows: usize) {
+unsafe fn tile_of_few_rows<S: Simd, const STEP: usize, const NR: usize>(
+    s: S,
+    place: &Place<'_>,
+    rows: usize,
+) {
     match rows {
         1 => fitting::<S, STEP, 1, NR>(s, place),
         2 => fitting::<S, STEP, 2, NR>(s, place),
@@ -194,7 +223,7 @@ unsafe fn tile_of_few_rows<S: Simd, const STEP: usize, const NR: usize>(s: S, pl
 }
 
 /// Enters the tile if it fits the registers; others never come and are not compiled.
-fn fitting<S: Simd, const STEP: usize, const MR: usize, const NR: usize>(s: S, place: Place<'_>) {
+fn fitting<S: Simd, const STEP: usize, const MR: usize, const NR: usize>(s: S, place: &Place<'_>) {
     if const { MR <= S::TILE[NR - 1] } {
         s.enter(Tile::<STEP, MR, NR>(place));
     } else {
@@ -202,58 +231,123 @@ fn fitting<S: Simd, const STEP: usize, const MR: usize, const NR: usize>(s: S, p
     }
 }
 
-/// `MR` pixels times `NR` blocks; `STEP` is the pixel step in vectors, or 0 where it is known at run time only.
+/// Tiles of `MR` pixels times `NR` blocks; `STEP` is the pixel step in vectors, or 0 where it is known at run time only.
 ///
-/// Who makes one promises that the windows of `MR` pixels, the weights and bias of `NR` blocks can be read, and `MR`
+/// Who makes one promises that the windows of `MR` pixels a tile, the weights and bias of `NR` blocks can be read, and as many
 /// vectors of the first `NR` outputs be written.
-struct Tile<'a, const STEP: usize, const MR: usize, const NR: usize>(Place<'a>);
+struct Tile<'a, const STEP: usize, const MR: usize, const NR: usize>(&'a Place<'a>);
 
 impl<const STEP: usize, const MR: usize, const NR: usize> Task for Tile<'_, STEP, MR, NR> {
     type Output = ();
 
+    // Beside twelve multiply-adds there is time for little else: a processor that shares its core with another has three
+    // instructions a cycle. So the whole blocks of channels, all but the last, have loops of their own that know their length.
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self(place) = self;
         let w = *place.window;
         let step = if STEP == 0 { place.pixel_step } else { STEP * S::LANES };
+        let block = place.weight_block;
+        let whole = if STEP == 0 || w.depth != S::LANES {
+            0
+        } else {
+            w.planes - usize::from(w.planes > 0 && w.last_depth != S::LANES)
+        };
+        let (mut input, mut out) = (place.input, place.out);
         // SAFETY: every address is one of a window, of its weights, of the bias or of the output; see [`Tile`].
         unsafe {
-            let mut sums = [[s.splat(0.0); NR]; MR];
-            for j in 0..NR {
-                let bias = s.load(place.bias.add(j * S::LANES));
-                for row in &mut sums {
-                    row[j] = bias;
-                }
-            }
-            for plane in 0..w.planes {
-                let depth = if plane + 1 == w.planes { w.last_depth } else { w.depth };
-                // The next tile's pixels of this plane: there are more planes than the processor can follow.
-                if STEP > 0 && w.rows * w.cols == 1 {
-                    let next = place.input.wrapping_add(plane * w.plane_step + MR * step);
-                    for line in 0..(MR * STEP * S::LANES).div_ceil(LINE) {
-                        s.prefetch_near(next.wrapping_add(line * LINE));
+            for _ in 0..place.count {
+                let mut sums = [[s.splat(0.0); NR]; MR];
+                if let Some(bias) = place.bias {
+                    for j in 0..NR {
+                        let bias = s.load(bias.add(j * S::LANES));
+                        for row in &mut sums {
+                            row[j] = bias;
+                        }
                     }
-                }
-                for row in 0..w.rows {
-                    for col in 0..w.cols {
-                        let mut a =
-                            place.input.add(plane * w.plane_step + row * w.row_step + col * w.col_step);
-                        let mut b = place
-                            .weights
-                            .add(plane * w.weight_plane + row * w.weight_row + col * w.weight_col);
-                        for _ in 0..depth {
-                            product(s, a, step, b, place.weight_block, &mut sums);
-                            a = a.add(1);
-                            b = b.add(S::LANES);
+                } else {
+                    for (i, row) in sums.iter_mut().enumerate() {
+                        for (sum, out) in row.iter_mut().zip(&out) {
+                            *sum = s.load(out.add(i * S::LANES));
                         }
                     }
                 }
-            }
-            for (i, row) in sums.iter().enumerate() {
-                for (j, &sum) in row.iter().enumerate() {
-                    s.store(place.out[j].add(i * S::LANES), sum);
+                let (mut a, mut b) = (input, place.weights);
+                if w.rows * w.cols == 1 {
+                    for _ in 0..whole {
+                        // The next tile's pixels of this plane: there are more planes than the processor can follow.
+                        for line in 0..(MR * STEP * S::LANES).div_ceil(LINE) {
+                            s.prefetch_near(a.wrapping_add(MR * step + line * LINE));
+                        }
+                        products(s, a, step, b, block, &mut sums);
+                        (a, b) = (a.wrapping_add(w.plane_step), b.wrapping_add(w.weight_plane));
+                    }
+                } else {
+                    for _ in 0..whole {
+                        let (mut row_a, mut row_b) = (a, b);
+                        for _ in 0..w.rows {
+                            let (mut col_a, mut col_b) = (row_a, row_b);
+                            for _ in 0..w.cols {
+                                products(s, col_a, step, col_b, block, &mut sums);
+                                col_a = col_a.wrapping_add(w.col_step);
+                                col_b = col_b.wrapping_add(w.weight_col);
+                            }
+                            row_a = row_a.wrapping_add(w.row_step);
+                            row_b = row_b.wrapping_add(w.weight_row);
+                        }
+                        (a, b) = (a.wrapping_add(w.plane_step), b.wrapping_add(w.weight_plane));
+                    }
+                }
+                for plane in whole..w.planes {
+                    let depth = if plane + 1 == w.planes { w.last_depth } else { w.depth };
+                    for row in 0..w.rows {
+                        for col in 0..w.cols {
+                            let mut col_a = a.add(row * w.row_step + col * w.col_step);
+                            let mut col_b = b.add(row * w.weight_row + col * w.weight_col);
+                            for _ in 0..depth {
+                                product(s, col_a, step, col_b, block, &mut sums);
+                                (col_a, col_b) = (col_a.wrapping_add(1), col_b.wrapping_add(S::LANES));
+                            }
+                        }
+                    }
+                    (a, b) = (a.wrapping_add(w.plane_step), b.wrapping_add(w.weight_plane));
+                }
+                for (i, row) in sums.iter().enumerate() {
+                    for (j, &sum) in row.iter().enumerate() {
+                        s.store(out[j].add(i * S::LANES), sum);
+                    }
+                }
+                input = input.wrapping_add(MR * step);
+                for out in &mut out[..NR] {
+                    *out = out.wrapping_add(MR * S::LANES);
                 }
             }
+        }
+    }
+}
+
+/// Adds the products of a whole block of input channels.
+///
+/// # Safety
+/// As [`product`], for `LANES` channels.
+#[inline(always)]
+unsafe fn products<S: Simd, const MR: usize, const NR: usize>(
+    s: S,
+    a: *const f32,
+    step: usize,
+    b: *const f32,
+    block: usize,
+    sums: &mut [[S::V; NR]; MR],
+) {
+    const { assert!(S::LANES % 4 == 0) };
+    for four in 0..S::LANES / 4 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (a, b) = (a.add(4 * four), b.add(4 * four * S::LANES));
+            product(s, a, step, b, block, sums);
+            product(s, a.add(1), step, b.add(S::LANES), block, sums);
+            product(s, a.add(2), step, b.add(2 * S::LANES), block, sums);
+            product(s, a.add(3), step, b.add(3 * S::LANES), block, sums);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! the first cache.
 
 use crate::op::{Activation, ResidualOrder};
-use crate::simd::{Simd, Task, math};
+use crate::simd::{Simd, Task, each, math};
 
 /// The pass over some vectors of one channel block.
 pub(crate) struct Finish<'a> {
@@ -39,9 +39,9 @@ impl Task for Finish<'_> {
     }
 }
 
-/// An activation as a type.
+/// An activation as a type, of some vectors side by side.
 trait Activate {
-    fn of<S: Simd>(s: S, x: S::V) -> S::V;
+    fn of<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N];
 }
 
 struct Identity;
@@ -52,36 +52,36 @@ struct Sigmoid;
 
 impl Activate for Identity {
     #[inline(always)]
-    fn of<S: Simd>(_: S, x: S::V) -> S::V {
+    fn of<S: Simd, const N: usize>(_: S, x: [S::V; N]) -> [S::V; N] {
         x
     }
 }
 
 impl Activate for Relu {
     #[inline(always)]
-    fn of<S: Simd>(s: S, x: S::V) -> S::V {
-        s.max(s.splat(0.0), x)
+    fn of<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+        each!(s, N, i => s.max(s.splat(0.0), x[i]))
     }
 }
 
 impl Activate for Relu6 {
     #[inline(always)]
-    fn of<S: Simd>(s: S, x: S::V) -> S::V {
-        s.min(s.splat(6.0), s.max(s.splat(0.0), x))
+    fn of<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+        each!(s, N, i => s.min(s.splat(6.0), s.max(s.splat(0.0), x[i])))
     }
 }
 
 impl Activate for Silu {
     #[inline(always)]
-    fn of<S: Simd>(s: S, x: S::V) -> S::V {
-        math::silu(s, x)
+    fn of<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+        math::silus(s, x)
     }
 }
 
 impl Activate for Sigmoid {
     #[inline(always)]
-    fn of<S: Simd>(s: S, x: S::V) -> S::V {
-        math::sigmoid(s, x)
+    fn of<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+        math::sigmoids(s, x)
     }
 }
 
@@ -120,13 +120,13 @@ fn over<S: Simd, A: Activate, const RESIDUAL: u8>(
     // SAFETY: vectors before `vectors` lie inside `out`, and inside the residual where there is one.
     unsafe {
         while i + 4 <= vectors {
-            for (lane, sum) in sums.iter_mut().enumerate() {
-                *sum = s.add(*sum, vector::<S, A, RESIDUAL>(s, out, residual, i + lane));
-            }
+            let values = some::<S, A, RESIDUAL, 4>(s, out, residual, i);
+            sums = each!(s, 4, lane => s.add(sums[lane], values[lane]));
             i += 4;
         }
         while i < vectors {
-            sums[0] = s.add(sums[0], vector::<S, A, RESIDUAL>(s, out, residual, i));
+            let [value] = some::<S, A, RESIDUAL, 1>(s, out, residual, i);
+            sums[0] = s.add(sums[0], value);
             i += 1;
         }
     }
@@ -141,27 +141,34 @@ fn over<S: Simd, A: Activate, const RESIDUAL: u8>(
     }
 }
 
-/// One vector's result, stored and returned.
+/// The results of `N` vectors, stored and returned.
 ///
 /// # Safety
-/// The vector lies inside `out`, and inside `residual` where that is used.
+/// The vectors lie inside `out`, and inside `residual` where that is used.
 #[inline(always)]
-unsafe fn vector<S: Simd, A: Activate, const RESIDUAL: u8>(
+unsafe fn some<S: Simd, A: Activate, const RESIDUAL: u8, const N: usize>(
     s: S,
     out: *mut f32,
     residual: *const f32,
     at: usize,
-) -> S::V {
+) -> [S::V; N] {
     // SAFETY: the caller's promise.
     unsafe {
-        let out = out.add(at * S::LANES);
-        let x = s.load(out);
-        let value = match RESIDUAL {
-            BEFORE => A::of(s, s.add(x, s.load(residual.add(at * S::LANES)))),
-            AFTER => s.add(A::of(s, x), s.load(residual.add(at * S::LANES))),
+        let (out, residual) = (out.add(at * S::LANES), residual.wrapping_add(at * S::LANES));
+        let x = each!(s, N, i => s.load(out.add(i * S::LANES)));
+        let values = match RESIDUAL {
+            BEFORE => A::of(s, each!(s, N, i => s.add(x[i], s.load(residual.add(i * S::LANES))))),
+            AFTER => {
+                let activated = A::of(s, x);
+                each!(s, N, i => s.add(activated[i], s.load(residual.add(i * S::LANES))))
+            }
             _ => A::of(s, x),
         };
-        s.store(out, value);
-        value
+        let mut i = 0;
+        while i < N {
+            s.store(out.add(i * S::LANES), values[i]);
+            i += 1;
+        }
+        values
     }
 }

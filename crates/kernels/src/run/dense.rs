@@ -8,6 +8,7 @@ use crate::kernel::finish::Finish;
 use crate::kernel::simple::{Gate, GateWeights};
 use crate::op::ResidualOrder;
 use crate::pack::{Dense, Source};
+use crate::shape::plane;
 use crate::simd::Simd;
 use crate::steps::{Buffer, From, Kind};
 
@@ -32,6 +33,8 @@ pub(super) struct View<'a> {
     size: [usize; 2],
     out: [usize; 2],
     before: [usize; 2],
+    /// Columns whose window lies inside the input.
+    inner: [usize; 2],
 }
 
 impl<'a> View<'a> {
@@ -47,7 +50,10 @@ impl<'a> View<'a> {
     /// One that keeps its rows in any case.
     pub fn with_rows(op: &'a Dense, input: &'a [f32], size: [usize; 2]) -> Self {
         let (out, before) = (op.geometry.out(size).unwrap_or([0, 0]), op.geometry.before(size));
-        Self { op, input, size, out, before }
+        let (stride, kernel) = (op.geometry.stride[1], op.geometry.kernel[1]);
+        let start = before[1].div_ceil(stride).min(out[1]);
+        let end = (size[1] + before[1]).checked_sub(kernel).map_or(0, |room| room / stride + 1);
+        Self { op, input, size, out, before, inner: [start, end.clamp(start, out[1])] }
     }
 
     /// The convolution.
@@ -58,14 +64,6 @@ impl<'a> View<'a> {
     /// Rows and columns that come out; one row where each pixel is by itself.
     pub fn out(&self) -> [usize; 2] {
         self.out
-    }
-
-    /// Columns whose window lies inside the input.
-    fn inner(&self) -> Range<usize> {
-        let (stride, kernel) = (self.op.geometry.stride[1], self.op.geometry.kernel[1]);
-        let start = self.before[1].div_ceil(stride).min(self.out[1]);
-        let end = (self.size[1] + self.before[1]).checked_sub(kernel).map_or(0, |room| room / stride + 1);
-        start..end.clamp(start, self.out[1])
     }
 
     /// Sums and bias of the columns `x` of row `y` for some blocks of output channels, `out[i]` being those of block
@@ -80,7 +78,7 @@ impl<'a> View<'a> {
         out: &mut [&mut [f32]; 4],
     ) {
         let bias = &self.op.bias[blocks.start * S::LANES..];
-        let inner = self.inner();
+        let inner = self.inner[0]..self.inner[1];
         let mut at = x.start;
         while at < x.end {
             let inside = inner.contains(&at);
@@ -133,7 +131,7 @@ impl<'a> View<'a> {
                 let planes = channels.div_ceil(lanes);
                 let window = Window {
                     planes,
-                    plane_step: height * width * lanes,
+                    plane_step: plane(height * width, lanes),
                     rows: rows.len(),
                     row_step: width * lanes,
                     cols: cols.len(),
@@ -280,7 +278,7 @@ fn unit_of<S: Simd>(
             let out = room(&mut scratch.gated, view.input.len());
             if scratch.gated_image != Some(part.image) {
                 scratch.gated_image = Some(part.image);
-                let plane = view.size[0] * view.size[1] * S::LANES;
+                let plane = plane(view.size[0] * view.size[1], S::LANES);
                 let blocks = view.input.chunks_exact(plane).zip(out.chunks_exact_mut(plane));
                 for ((input, out), gate) in blocks.zip(gates.chunks_exact(S::LANES)) {
                     s.enter(Gate { input, gate, out });
@@ -304,22 +302,26 @@ fn unit_of<S: Simd>(
         return sums(s, job, step, view, part, weights, &mut scratch.vectors);
     }
     for y in rows {
-        let mut x = cols.start;
-        while x < cols.end {
-            let end = (x + chunk_pixels::<S>(part.blocks.len())).min(cols.end);
-            let pixels = y * width + x..y * width + end;
+        for cols in chunks::<S>(&cols, part.blocks.len()) {
+            let pixels = y * width + cols.start..y * width + cols.end;
             // SAFETY: a unit has its blocks and lines for itself.
             let mut out = unsafe { parts::<S>(job, step.to, part.image, &part.blocks, &pixels) };
-            view.row(s, y, x..end, &part.blocks, weights, &mut out);
+            view.row(s, y, cols, &part.blocks, weights, &mut out);
             finish(s, job, step, part, &pixels, &mut out);
-            x = end;
         }
     }
 }
 
-/// Pixels after which activation and residual follow: some tiles, so that they are still in the first cache.
-fn chunk_pixels<S: Simd>(blocks: usize) -> usize {
-    2 * tile_rows::<S>(blocks.max(1))
+/// The pixels after which activation and residual follow: some tiles, so that they are still in the first cache.
+fn chunks<S: Simd>(cols: &Range<usize>, blocks: usize) -> impl Iterator<Item = Range<usize>> {
+    let most = most_pixels::<S>(blocks);
+    let (start, len, count) = (cols.start, cols.len(), ((cols.len() + most / 2) / most).max(1));
+    (0..count).map(move |chunk| share(len, count, chunk)).map(move |own| start + own.start..start + own.end)
+}
+
+/// About how many pixels a chunk has.
+fn most_pixels<S: Simd>(blocks: usize) -> usize {
+    8 * tile_rows::<S>(blocks.max(1))
 }
 
 fn finish<S: Simd>(
@@ -364,32 +366,28 @@ fn sums<S: Simd>(
     // SAFETY: as above; the first band.
     let pool = unsafe { job.write(step.to, part.image, own) };
     pool.fill(0.0);
-    let most = chunk_pixels::<S>(part.blocks.len());
     let [height, width] = view.out();
-    let room = room(vectors, 4 * most * S::LANES);
+    let room = room(vectors, 4 * 2 * most_pixels::<S>(part.blocks.len()) * S::LANES);
     for y in 0..height {
-        let mut x = 0;
-        while x < width {
-            let end = (x + most).min(width);
+        for cols in chunks::<S>(&(0..width), part.blocks.len()) {
             let mut rest = &mut *room;
             let mut out = [(); 4].map(|()| {
-                let (vectors, others) = std::mem::take(&mut rest).split_at_mut((end - x) * S::LANES);
+                let (vectors, others) = std::mem::take(&mut rest).split_at_mut(cols.len() * S::LANES);
                 rest = others;
                 vectors
             });
-            view.row(s, y, x..end, &part.blocks, weights, &mut out);
-            let pixels = y * width + x..y * width + end;
+            let pixels = y * width + cols.start..y * width + cols.end;
+            view.row(s, y, cols, &part.blocks, weights, &mut out);
             for (i, (out, block)) in out.iter_mut().zip(part.blocks.clone()).enumerate() {
                 let residual = step.residual.map(|(buffer, order)| {
                     // SAFETY: a step does not write what it reads.
                     let map = unsafe { job.read(buffer, part.image) };
-                    let plane = block * height * width * S::LANES;
+                    let plane = block * plane(height * width, S::LANES);
                     (&map[plane + pixels.start * S::LANES..plane + pixels.end * S::LANES], order)
                 });
                 let pool = Some(&mut pool[i * S::LANES..(i + 1) * S::LANES]);
                 s.enter(Finish { out, residual, activation: step.op.activation, pool });
             }
-            x = end;
         }
     }
 }

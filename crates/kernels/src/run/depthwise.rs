@@ -1,9 +1,10 @@
 //! The depthwise convolution as a step, with the dense convolution before it.
 //!
-//! A unit is one image's few channel blocks over a band of rows. The input's rows are made (or copied) when they are
-//! first needed, into a ring of as many rows as the kernel has, padded left and right; each output row is summed from the
-//! ring, activated and added to the pooling's sums before the next. So the expanded map of an inverted residual, the
-//! largest there is, never leaves the first two caches.
+//! A unit is one image's channel blocks, all or some, over a band of rows. It takes a few blocks at a time through a strip of rows: the
+//! input's rows are made (or copied) when they are first needed, into a ring of as many rows as the kernel has, padded
+//! left and right; each output row is summed from the ring, activated and added to the pooling's sums before the next. So
+//! the expanded map of an inverted residual, the largest there is, never leaves the first two caches. All blocks go through a
+//! strip before the next, so that what they are made from is fetched from afar once; each group of blocks keeps its ring until then.
 
 use std::ops::Range;
 
@@ -26,8 +27,13 @@ pub(super) struct Step<'a> {
     pub next: [&'a [f32]; 2],
 }
 
+/// f32 that all groups of blocks are made from before the next rows.
+const INPUT_IN_CACHE: usize = 48 << 10;
+
 /// Sizes of a depthwise convolution.
 struct Sizes {
+    /// f32 that its input is made from.
+    from: usize,
     input: [usize; 2],
     out: [usize; 2],
     before: [usize; 2],
@@ -37,20 +43,21 @@ struct Sizes {
 
 impl Sizes {
     fn new(job: &Job<'_>, step: &Step<'_>) -> Self {
-        let input = match step.producer {
-            Producer::Map(buffer) => job.shapes.size(job.program, *buffer),
+        let (input, from) = match step.producer {
+            // Each group reads its own.
+            Producer::Map(buffer) => (job.shapes.size(job.program, *buffer), 0),
             Producer::Dense { op, from } => {
                 let from = match from {
                     From::Image => job.shapes.image,
                     From::Map(buffer) => job.shapes.size(job.program, *buffer),
                 };
-                op.geometry.out(from).unwrap_or([0, 0])
+                (op.geometry.out(from).unwrap_or([0, 0]), from[0] * from[1] * op.in_channels)
             }
         };
         let (geometry, out) = (&step.op.geometry, job.shapes.size(job.program, step.to));
         let before = geometry.before(input);
         let needed = (out[1] - 1) * geometry.stride[1] + geometry.kernel[1];
-        Self { input, out, before, pitch: needed.max(before[1] + input[1]) }
+        Self { from, input, out, before, pitch: needed.max(before[1] + input[1]) }
     }
 }
 
@@ -63,11 +70,8 @@ pub(super) fn run<S: Simd>(
     scratch: &mut Scratch,
 ) {
     let sizes = Sizes::new(&job, step);
-    let blocks = step.op.channels.div_ceil(S::LANES);
-    let groups = groups(blocks, most_blocks::<S>(sizes.input[1]));
-    let enough = crew.threads == 1 || job.count * groups >= 6 * crew.threads || sizes.out[0] < 2 * BANDS;
-    let units_of_bands = if enough { 1 } else { BANDS / 2 };
-    let units = job.count * groups * units_of_bands;
+    let cut = Cut::new::<S>(&job, crew, step, &sizes);
+    let units = job.count * cut.bands * cut.shares;
     crew.each(number, units, |unit| {
         for weights in step.next {
             weights[share(weights.len(), units, unit)]
@@ -76,12 +80,40 @@ pub(super) fn run<S: Simd>(
                 .for_each(|line| s.prefetch(std::ptr::from_ref(line)));
         }
         let part = Part {
-            image: unit / units_of_bands / groups,
-            blocks: share(blocks, groups, unit / units_of_bands % groups),
-            bands: share(BANDS, units_of_bands, unit % units_of_bands),
+            image: unit / cut.bands / cut.shares,
+            groups: share(cut.groups, cut.shares, unit / cut.bands % cut.shares),
+            bands: share(BANDS, cut.bands, unit % cut.bands),
         };
-        unit_of(s, &job, step, &sizes, &part, scratch);
+        unit_of(s, &job, step, &sizes, &cut, &part, scratch);
     });
+}
+
+/// How a step is cut.
+struct Cut {
+    /// Of blocks, which are worked on together.
+    groups: usize,
+    /// Into how many units the groups go, and the bands.
+    shares: usize,
+    bands: usize,
+    /// Output rows through which one group of blocks after the other goes.
+    strip: usize,
+}
+
+impl Cut {
+    fn new<S: Simd>(job: &Job<'_>, crew: &Crew<'_>, step: &Step<'_>, sizes: &Sizes) -> Self {
+        let groups = groups(step.op.channels.div_ceil(S::LANES), most_blocks::<S>(sizes.input[1]));
+        let alone = crew.threads == 1;
+        let row = sizes.from / sizes.input[0].max(1);
+        let strip = INPUT_IN_CACHE / (row * step.op.geometry.stride[0]).max(1);
+        if sizes.from > INPUT_IN_CACHE {
+            let shares = (4 * crew.threads).div_ceil(BANDS * job.count).min(groups);
+            let [shares, bands] = if alone { [1, 1] } else { [shares, BANDS] };
+            return Self { groups, shares, bands, strip: strip.max(1) };
+        }
+        // Nothing to fetch twice: each group by itself.
+        let enough = alone || job.count * groups >= 6 * crew.threads || sizes.out[0] < 2 * BANDS;
+        Self { groups, shares: groups, bands: if enough { 1 } else { BANDS / 2 }, strip: usize::MAX }
+    }
 }
 
 /// Blocks that are worked on together: two fill a tile of the product where a row has pixels enough.
@@ -91,76 +123,127 @@ fn most_blocks<S: Simd>(width: usize) -> usize {
 
 struct Part {
     image: usize,
-    blocks: Range<usize>,
+    groups: Range<usize>,
     bands: Range<usize>,
 }
 
-fn unit_of<S: Simd>(s: S, job: &Job<'_>, step: &Step<'_>, sizes: &Sizes, part: &Part, scratch: &mut Scratch) {
+fn unit_of<S: Simd>(
+    s: S,
+    job: &Job<'_>,
+    step: &Step<'_>,
+    sizes: &Sizes,
+    cut: &Cut,
+    part: &Part,
+    scratch: &mut Scratch,
+) {
     let Scratch { ring, zeros, .. } = scratch;
-    let [kernel, cols] = step.op.geometry.kernel;
-    let row_len = sizes.pitch * S::LANES;
-    let mut ring = Ring {
-        memory: room(ring, part.blocks.len() * kernel * row_len),
-        slots: kernel,
-        row_len,
-        left: sizes.before[1] * S::LANES,
-        len: sizes.input[1] * S::LANES,
-    };
-    ring.memory.fill(0.0);
+    let (kernel, row_len) = (step.op.geometry.kernel[0], sizes.pitch * S::LANES);
+    let blocks = step.op.channels.div_ceil(S::LANES);
+    let blocks_of = |group| share(blocks, cut.groups, group);
+    // The first groups have the most blocks.
+    let ring_len = blocks_of(0).len() * kernel * row_len;
+    let rings = room(ring, part.groups.len() * ring_len);
+    rings.fill(0.0);
     let zeros = &*room(zeros, row_len);
     // SAFETY: a step does not write what it reads.
-    let source = unsafe { Rows::new(job, step, part) };
-    let [height, width] = sizes.out;
-    let stride = step.op.geometry.stride;
-    let (taps, channels) = (kernel * cols * S::LANES, step.op.channels.next_multiple_of(S::LANES));
+    let source = unsafe { Rows::new(job, step, part.image) };
     let mut made = 0;
     for band in part.bands.clone() {
-        let own = part.blocks.start * S::LANES..part.blocks.end * S::LANES;
-        let mut sums = step.sums.map(|sums| {
-            // SAFETY: a unit has its blocks and bands for itself.
-            unsafe { job.write(sums, part.image, band * channels + own.start..band * channels + own.end) }
-        });
-        if let Some(sums) = &mut sums {
-            sums.fill(0.0);
-        }
-        for y in share(height, BANDS, band) {
-            // Row `i` of the kernel lies at `first + i - before` of the input.
-            let first = y * stride[0];
-            let needed = first.saturating_sub(sizes.before[0])
-                ..(first + kernel).saturating_sub(sizes.before[0]).min(sizes.input[0]);
-            for y in needed.start.max(made)..needed.end {
-                source.make(s, y, &part.blocks, &mut ring);
+        let mut rows = share(sizes.out[0], BANDS, band);
+        let mut first = true;
+        while first || !rows.is_empty() {
+            let end = rows.start.saturating_add(cut.strip).min(rows.end);
+            let strip = Strip { image: part.image, band, first, rows: rows.start..end, made };
+            for (group, memory) in part.groups.clone().zip(rings.chunks_exact_mut(ring_len.max(1))) {
+                let blocks = blocks_of(group);
+                let left = sizes.before[1] * S::LANES;
+                let mut ring = Ring { memory, slots: kernel, row_len, left, len: sizes.input[1] * S::LANES };
+                made = strip_of(s, job, step, sizes, &source, &strip, &blocks, &mut ring, zeros);
             }
-            made = made.max(needed.end);
-            let pixels = y * width..(y + 1) * width;
-            // SAFETY: as above.
-            let out = unsafe { parts::<S>(job, step.to, part.image, &part.blocks, &pixels) };
-            for (i, (out, block)) in out.into_iter().zip(part.blocks.clone()).enumerate() {
-                let mut rows = [zeros; MAX_KERNEL];
-                for (k, row) in rows[..kernel].iter_mut().enumerate() {
-                    if let Some(y) = (first + k).checked_sub(sizes.before[0]).filter(|y| needed.contains(y)) {
-                        *row = ring.row(i, y);
-                    }
+            (first, rows.start) = (false, end);
+        }
+    }
+}
+
+/// Some rows of a band.
+struct Strip {
+    image: usize,
+    band: usize,
+    /// The band begins here.
+    first: bool,
+    rows: Range<usize>,
+    /// Input rows that were made for rows before.
+    made: usize,
+}
+
+/// Takes some blocks through a strip; how many input rows have been made then.
+#[allow(clippy::too_many_arguments, reason = "the innermost of three loops")]
+fn strip_of<S: Simd>(
+    s: S,
+    job: &Job<'_>,
+    step: &Step<'_>,
+    sizes: &Sizes,
+    source: &Rows<'_>,
+    strip: &Strip,
+    blocks: &Range<usize>,
+    ring: &mut Ring<'_>,
+    zeros: &[f32],
+) -> usize {
+    let ([kernel, cols], stride, width) = (step.op.geometry.kernel, step.op.geometry.stride, sizes.out[1]);
+    let (taps, channels) = (kernel * cols * S::LANES, step.op.channels.next_multiple_of(S::LANES));
+    let mut made = strip.made;
+    let own = blocks.start * S::LANES..blocks.end * S::LANES;
+    let mut sums = step.sums.map(|sums| {
+        let band = strip.band * channels;
+        // SAFETY: a unit has its blocks and bands for itself.
+        unsafe { job.write(sums, strip.image, band + own.start..band + own.end) }
+    });
+    if let Some(sums) = sums.as_mut().filter(|_| strip.first) {
+        sums.fill(0.0);
+    }
+    for y in strip.rows.clone() {
+        // Row `i` of the kernel lies at `first + i - before` of the input.
+        let first = y * stride[0];
+        let needed = first.saturating_sub(sizes.before[0])
+            ..(first + kernel).saturating_sub(sizes.before[0]).min(sizes.input[0]);
+        for y in needed.start.max(made)..needed.end {
+            source.make(s, y, blocks, ring);
+        }
+        made = made.max(needed.end);
+        let pixels = y * width..(y + 1) * width;
+        // SAFETY: as above.
+        let out = unsafe { parts::<S>(job, step.to, strip.image, blocks, &pixels) };
+        let mut slots = [None; MAX_KERNEL];
+        for (k, slot) in slots[..kernel].iter_mut().enumerate() {
+            let y = (first + k).checked_sub(sizes.before[0]).filter(|y| needed.contains(y));
+            *slot = y.map(|y| ring.slot(y));
+        }
+        for (i, (out, block)) in out.into_iter().zip(blocks.clone()).enumerate() {
+            let mut rows = [zeros; MAX_KERNEL];
+            for (row, slot) in rows.iter_mut().zip(&slots[..kernel]) {
+                if let Some(slot) = *slot {
+                    *row = ring.row(i, slot);
                 }
-                row(
-                    s,
-                    Row {
-                        rows: &rows[..kernel],
-                        cols,
-                        stride: stride[1],
-                        weights: &step.op.weights[block * taps..(block + 1) * taps],
-                        bias: &step.op.bias[block * S::LANES..],
-                        out,
-                    },
-                );
-                let pool = sums.as_deref_mut().map(|sums| &mut sums[i * S::LANES..(i + 1) * S::LANES]);
-                let finish = Finish { out, residual: None, activation: step.op.activation, pool };
-                if !finish.is_idle() {
-                    s.enter(finish);
-                }
+            }
+            row(
+                s,
+                Row {
+                    rows: &rows[..kernel],
+                    cols,
+                    stride: stride[1],
+                    weights: &step.op.weights[block * taps..(block + 1) * taps],
+                    bias: &step.op.bias[block * S::LANES..],
+                    out,
+                },
+            );
+            let pool = sums.as_deref_mut().map(|sums| &mut sums[i * S::LANES..(i + 1) * S::LANES]);
+            let finish = Finish { out, residual: None, activation: step.op.activation, pool };
+            if !finish.is_idle() {
+                s.enter(finish);
             }
         }
     }
+    made
 }
 
 /// The last rows of some blocks, padded.
@@ -173,17 +256,23 @@ struct Ring<'a> {
 }
 
 impl Ring<'_> {
-    /// A padded row.
-    fn row(&self, block: usize, y: usize) -> &[f32] {
-        &self.memory[(block * self.slots + y % self.slots) * self.row_len..][..self.row_len]
+    /// Which slot has row `y`.
+    fn slot(&self, y: usize) -> usize {
+        y % self.slots
+    }
+
+    /// The padded row in a slot.
+    fn row(&self, block: usize, slot: usize) -> &[f32] {
+        &self.memory[(block * self.slots + slot) * self.row_len..][..self.row_len]
     }
 
     /// Row `y` of each block without its padding.
     fn inner(&mut self, y: usize) -> [&mut [f32]; 4] {
         let mut out = [&mut [][..], &mut [], &mut [], &mut []];
+        let slot = self.slot(y);
         let planes = self.memory.chunks_exact_mut((self.slots * self.row_len).max(LINE));
         for (out, plane) in out.iter_mut().zip(planes) {
-            *out = &mut plane[y % self.slots * self.row_len + self.left..][..self.len];
+            *out = &mut plane[slot * self.row_len + self.left..][..self.len];
         }
         out
     }
@@ -198,15 +287,15 @@ enum Rows<'a> {
 impl<'a> Rows<'a> {
     /// # Safety
     /// The step does not write what it reads.
-    unsafe fn new(job: &Job<'a>, step: &Step<'a>, part: &Part) -> Self {
+    unsafe fn new(job: &Job<'a>, step: &Step<'a>, image: usize) -> Self {
         // SAFETY: the caller's promise.
         unsafe {
             match step.producer {
                 Producer::Map(buffer) => {
-                    Self::Map { map: job.read(*buffer, part.image), blocks: step.op.channels }
+                    Self::Map { map: job.read(*buffer, image), blocks: step.op.channels }
                 }
                 Producer::Dense { op, from } => {
-                    let (input, size) = job.input(*from, part.image);
+                    let (input, size) = job.input(*from, image);
                     Self::Dense(View::with_rows(op, input, size))
                 }
             }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::math::SHIFT;
-use super::{Simd, Task};
+use super::{Simd, Task, each};
 
 /// Proof that the processor has AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -154,14 +154,12 @@ impl Simd for Avx2 {
         unsafe { _mm256_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
-    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+    fn div<const N: usize>(self, a: [Self::V; N], b: [Self::V; N]) -> [Self::V; N] {
         // An estimate of 11.4 bits, and what it lacks: two short ways side by side rather than one long one.
-        unsafe {
-            let reciprocal = _mm256_rcp_ps(b);
-            let rest = _mm256_fnmadd_ps(b, reciprocal, _mm256_set1_ps(1.0));
-            let quotient = _mm256_mul_ps(a, reciprocal);
-            _mm256_fmadd_ps(quotient, rest, quotient)
-        }
+        let reciprocal = each!(self, N, i => unsafe { _mm256_rcp_ps(b[i]) });
+        let rest = each!(self, N, i => unsafe { _mm256_fnmadd_ps(b[i], reciprocal[i], _mm256_set1_ps(1.0)) });
+        let quotient = each!(self, N, i => self.mul(a[i], reciprocal[i]));
+        each!(self, N, i => self.mul_add(quotient[i], rest[i], quotient[i]))
     }
     #[inline(always)]
     fn quotient(self, a: Self::V, b: Self::V) -> Self::V {
@@ -180,21 +178,24 @@ impl Simd for Avx2 {
         unsafe { _mm256_min_ps(a, b) }
     }
     #[inline(always)]
-    fn one_plus_exp_neg(self, x: Self::V) -> Self::V {
+    fn one_plus_exp_neg<const N: usize>(self, x: [Self::V; N]) -> [Self::V; N] {
         // exp(-x) = 2^n 2^(j/8) 2^(r/8): with the second factor looked up, the chain of operations that depend on each other, of which
         // the processor has only a few in sight at a time, is a third shorter.
         use std::f32::consts::LOG2_E;
-        let shifted = self.mul_add(x, self.splat(-8.0 * LOG2_E), self.splat(SHIFT));
-        let r = self.mul_add(x, self.splat(-8.0 * LOG2_E), self.sub(self.splat(SHIFT), shifted));
-        let power = unsafe {
-            let bits = _mm256_castps_si256(shifted);
+        let scale = self.splat(-8.0 * LOG2_E);
+        let shifted = each!(self, N, i => self.mul_add(x[i], scale, self.splat(SHIFT)));
+        let back = each!(self, N, i => self.sub(self.splat(SHIFT), shifted[i]));
+        let r = each!(self, N, i => self.mul_add(x[i], scale, back[i]));
+        let power = each!(self, N, i => unsafe {
+            let bits = _mm256_castps_si256(shifted[i]);
             let table = _mm256_loadu_si256(EIGHTHS.as_ptr().cast());
             let looked_up = _mm256_permutevar8x32_epi32(table, bits);
             _mm256_castsi256_ps(_mm256_add_epi32(looked_up, _mm256_slli_epi32::<20>(bits)))
-        };
-        let factor = self.mul_add(r, self.splat(CUBIC), self.splat(QUADRATIC));
-        let factor = self.mul_add(r, factor, self.splat(LINEAR));
-        self.mul_add(self.mul(power, r), factor, self.add(power, self.splat(1.0)))
+        });
+        let factor = each!(self, N, i => self.mul_add(r[i], self.splat(CUBIC), self.splat(QUADRATIC)));
+        let factor = each!(self, N, i => self.mul_add(r[i], factor[i], self.splat(LINEAR)));
+        let product = each!(self, N, i => self.mul(power[i], r[i]));
+        each!(self, N, i => self.mul_add(product[i], factor[i], self.add(power[i], self.splat(1.0))))
     }
     #[inline(always)]
     fn prefetch_near(self, at: *const f32) {

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::math::SHIFT;
-use super::{Simd, Task};
+use super::{Simd, Task, each};
 
 /// Proof that the processor has AVX-512F.
 #[derive(Clone, Copy)]
@@ -165,13 +165,12 @@ impl Simd for Avx512 {
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
-    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+    fn div<const N: usize>(self, a: [Self::V; N], b: [Self::V; N]) -> [Self::V; N] {
         // An estimate of 14 bits, then one step of Newton's on the quotient.
-        unsafe {
-            let reciprocal = _mm512_rcp14_ps(b);
-            let quotient = _mm512_mul_ps(a, reciprocal);
-            _mm512_fmadd_ps(_mm512_fnmadd_ps(b, quotient, a), reciprocal, quotient)
-        }
+        let reciprocal = each!(self, N, i => unsafe { _mm512_rcp14_ps(b[i]) });
+        let quotient = each!(self, N, i => self.mul(a[i], reciprocal[i]));
+        let rest = each!(self, N, i => unsafe { _mm512_fnmadd_ps(b[i], quotient[i], a[i]) });
+        each!(self, N, i => self.mul_add(rest[i], reciprocal[i], quotient[i]))
     }
     #[inline(always)]
     fn quotient(self, a: Self::V, b: Self::V) -> Self::V {
@@ -190,20 +189,23 @@ impl Simd for Avx512 {
         unsafe { _mm512_min_ps(a, b) }
     }
     #[inline(always)]
-    fn one_plus_exp_neg(self, x: Self::V) -> Self::V {
+    fn one_plus_exp_neg<const N: usize>(self, x: [Self::V; N]) -> [Self::V; N] {
         // exp(-x) = 2^n 2^(j/16) 2^(r/16): the second factor is looked up, so the third is near 1 and its polynomial
         // short.
         use std::f32::consts::LOG2_E;
-        let shifted = self.mul_add(x, self.splat(-16.0 * LOG2_E), self.splat(SHIFT));
-        let r = self.mul_add(x, self.splat(-16.0 * LOG2_E), self.sub(self.splat(SHIFT), shifted));
-        let power = unsafe {
-            let bits = _mm512_castps_si512(shifted);
+        let scale = self.splat(-16.0 * LOG2_E);
+        let shifted = each!(self, N, i => self.mul_add(x[i], scale, self.splat(SHIFT)));
+        let back = each!(self, N, i => self.sub(self.splat(SHIFT), shifted[i]));
+        let r = each!(self, N, i => self.mul_add(x[i], scale, back[i]));
+        let power = each!(self, N, i => unsafe {
+            let bits = _mm512_castps_si512(shifted[i]);
             let table = _mm512_loadu_si512(SIXTEENTHS.as_ptr().cast());
             let looked_up = _mm512_permutexvar_epi32(bits, table);
             _mm512_castsi512_ps(_mm512_add_epi32(looked_up, _mm512_slli_epi32::<19>(bits)))
-        };
-        let factor = self.mul_add(r, self.splat(QUADRATIC), self.splat(LINEAR));
-        self.mul_add(self.mul(power, r), factor, self.add(power, self.splat(1.0)))
+        });
+        let factor = each!(self, N, i => self.mul_add(r[i], self.splat(QUADRATIC), self.splat(LINEAR)));
+        let product = each!(self, N, i => self.mul(power[i], r[i]));
+        each!(self, N, i => self.mul_add(product[i], factor[i], self.add(power[i], self.splat(1.0))))
     }
     #[inline(always)]
     fn prefetch_near(self, at: *const f32) {

@@ -4,7 +4,7 @@
 //! relative error. Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits, from where it goes into the
 //! exponent. AVX-512 has a shorter way of its own.
 
-use super::Simd;
+use super::{Simd, each};
 
 /// Adding it to a small number rounds that to a whole one.
 pub(super) const SHIFT: f32 = 12_582_912.0;
@@ -16,7 +16,12 @@ const POWER: [f32; 6] = [1.0, 0.693_147, 0.240_222_42, 0.055_507_336, 0.009_671_
 
 /// 1 + exp(-x) for x within the limit.
 #[inline(always)]
-pub(super) fn one_plus_exp_neg<S: Simd>(s: S, x: S::V) -> S::V {
+pub(super) fn one_plus_exp_neg<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+    each!(s, N, i => one_plus_exp_neg_of(s, x[i]))
+}
+
+#[inline(always)]
+fn one_plus_exp_neg_of<S: Simd>(s: S, x: S::V) -> S::V {
     use std::f32::consts::LOG2_E;
     let shifted = s.mul_add(x, s.splat(-LOG2_E), s.splat(SHIFT));
     let minus_n = s.sub(s.splat(SHIFT), shifted);
@@ -34,22 +39,35 @@ pub(super) fn one_plus_exp_neg<S: Simd>(s: S, x: S::V) -> S::V {
     s.add(s.scale(power, shifted), s.splat(1.0))
 }
 
-/// `x` held between the limits; what is no number becomes a limit.
+/// 1 + exp(-x), x held between the limits; what is no number becomes a limit.
 #[inline(always)]
-fn held<S: Simd>(s: S, x: S::V) -> S::V {
-    s.min(s.max(x, s.splat(-LIMIT)), s.splat(LIMIT))
+fn one_plus_exp_neg_held<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+    let held = each!(s, N, i => s.max(x[i], s.splat(-LIMIT)));
+    s.one_plus_exp_neg(each!(s, N, i => s.min(held[i], s.splat(LIMIT))))
+}
+
+/// x / (1 + exp(-x)) of some vectors side by side: each operation waits for the one before, and those of other vectors fill the time.
+#[inline(always)]
+pub(crate) fn silus<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+    s.div(x, one_plus_exp_neg_held(s, x))
+}
+
+/// 1 / (1 + exp(-x)), as [`silus`].
+#[inline(always)]
+pub(crate) fn sigmoids<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+    s.div([s.splat(1.0); N], one_plus_exp_neg_held(s, x))
 }
 
 /// x / (1 + exp(-x))
 #[inline(always)]
 pub(crate) fn silu<S: Simd>(s: S, x: S::V) -> S::V {
-    s.div(x, s.one_plus_exp_neg(held(s, x)))
+    silus(s, [x])[0]
 }
 
 /// 1 / (1 + exp(-x))
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
-    s.div(s.splat(1.0), s.one_plus_exp_neg(held(s, x)))
+    sigmoids(s, [x])[0]
 }
 
 #[cfg(test)]

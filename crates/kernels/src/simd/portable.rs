@@ -93,8 +93,8 @@ impl Simd for Portable {
         self.add(self.mul(a, b), c)
     }
     #[inline(always)]
-    fn div(self, a: Self::V, b: Self::V) -> Self::V {
-        each(a, b, |a, b| a / b)
+    fn div<const N: usize>(self, a: [Self::V; N], b: [Self::V; N]) -> [Self::V; N] {
+        std::array::from_fn(|i| self.quotient(a[i], b[i]))
     }
     #[inline(always)]
     fn quotient(self, a: Self::V, b: Self::V) -> Self::V {
