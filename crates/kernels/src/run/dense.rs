@@ -40,11 +40,16 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     pub fn new(op: &'a Dense, input: &'a [f32], size: [usize; 2]) -> Self {
         let mut size = size;
-        if op.source == Source::Blocked && op.geometry.is_pointwise(size) {
+        if Self::is_one_row(op, size) {
             // Pixels know no rows here: the map is one row.
             size = [1, size[0] * size[1]];
         }
         Self::with_rows(op, input, size)
+    }
+
+    /// Whether [`Self::new`] takes the map as one row.
+    pub fn is_one_row(op: &Dense, size: [usize; 2]) -> bool {
+        op.source == Source::Blocked && op.geometry.is_pointwise(size)
     }
 
     /// One that keeps its rows in any case.
@@ -54,11 +59,6 @@ impl<'a> View<'a> {
         let start = before[1].div_ceil(stride).min(out[1]);
         let end = (size[1] + before[1]).checked_sub(kernel).map_or(0, |room| room / stride + 1);
         Self { op, input, size, out, before, inner: [start, end.clamp(start, out[1])] }
-    }
-
-    /// The convolution.
-    pub fn op(&self) -> &'a Dense {
-        self.op
     }
 
     /// Rows and columns that come out; one row where each pixel is by itself.
@@ -100,6 +100,25 @@ impl<'a> View<'a> {
             });
             dense::run(s, &run, &mut to[..blocks.len()]);
             at = end;
+        }
+    }
+
+    /// [`Self::row`], activated.
+    pub fn activated<S: Simd>(
+        &self,
+        s: S,
+        y: usize,
+        x: Range<usize>,
+        blocks: &Range<usize>,
+        out: &mut [&mut [f32]; 4],
+    ) {
+        let weights = &self.op.weights[blocks.start * self.op.block..blocks.end * self.op.block];
+        self.row(s, y, x, blocks, weights, out);
+        for out in &mut out[..blocks.len()] {
+            let finish = Finish { out, residual: None, activation: self.op.activation, pool: None };
+            if !finish.is_idle() {
+                s.enter(finish);
+            }
         }
     }
 

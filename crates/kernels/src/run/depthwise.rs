@@ -12,7 +12,7 @@ use super::dense::{View, groups};
 use super::{Crew, Job, Scratch, parts, room, share};
 use crate::kernel::depthwise::{MAX_KERNEL, Row, row};
 use crate::kernel::finish::Finish;
-use crate::memory::LINE;
+use crate::memory::{Aligned, LINE};
 use crate::pack::Depthwise;
 use crate::shape::BANDS;
 use crate::simd::Simd;
@@ -27,6 +27,8 @@ pub(super) struct Step<'a> {
     pub next: [&'a [f32]; 2],
 }
 
+/// f32 of a block's map that is made in one go, its rows end to end: short rows alone would not fill the tiles of a product.
+const MAP_IN_CACHE: usize = 2 << 10;
 /// f32 that all groups of blocks are made from before the next rows.
 const INPUT_IN_CACHE: usize = 48 << 10;
 
@@ -97,6 +99,8 @@ struct Cut {
     bands: usize,
     /// Output rows through which one group of blocks after the other goes.
     strip: usize,
+    /// All input rows are made at once.
+    at_once: bool,
 }
 
 impl Cut {
@@ -108,11 +112,18 @@ impl Cut {
         if sizes.from > INPUT_IN_CACHE {
             let shares = (4 * crew.threads).div_ceil(BANDS * job.count).min(groups);
             let [shares, bands] = if alone { [1, 1] } else { [shares, BANDS] };
-            return Self { groups, shares, bands, strip: strip.max(1) };
+            return Self { groups, shares, bands, strip: strip.max(1), at_once: false };
         }
         // Nothing to fetch twice: each group by itself.
         let enough = alone || job.count * groups >= 6 * crew.threads || sizes.out[0] < 2 * BANDS;
-        Self { groups, shares: groups, bands: if enough { 1 } else { BANDS / 2 }, strip: usize::MAX }
+        let at_once = match step.producer {
+            Producer::Dense { op, .. } => {
+                let len = sizes.input[0] * sizes.input[1] * S::LANES;
+                enough && View::is_one_row(op, sizes.input) && len <= MAP_IN_CACHE
+            }
+            Producer::Map(_) => false,
+        };
+        Self { groups, shares: groups, bands: if enough { 1 } else { BANDS / 2 }, strip: usize::MAX, at_once }
     }
 }
 
@@ -136,28 +147,39 @@ fn unit_of<S: Simd>(
     part: &Part,
     scratch: &mut Scratch,
 ) {
-    let Scratch { ring, zeros, .. } = scratch;
-    let (kernel, row_len) = (step.op.geometry.kernel[0], sizes.pitch * S::LANES);
+    let Scratch { ring, zeros, vectors, .. } = scratch;
+    let row_len = sizes.pitch * S::LANES;
+    let slots = if cut.at_once { sizes.input[0] } else { step.op.geometry.kernel[0] };
     let blocks = step.op.channels.div_ceil(S::LANES);
     let blocks_of = |group| share(blocks, cut.groups, group);
     // The first groups have the most blocks.
-    let ring_len = blocks_of(0).len() * kernel * row_len;
+    let ring_len = (blocks_of(0).len() * slots * row_len).max(1);
     let rings = room(ring, part.groups.len() * ring_len);
     rings.fill(0.0);
     let zeros = &*room(zeros, row_len);
     // SAFETY: a step does not write what it reads.
-    let source = unsafe { Rows::new(job, step, part.image) };
+    let source = unsafe { Rows::new(job, step, part.image, cut.at_once) };
     let mut made = 0;
+    if cut.at_once {
+        for (group, memory) in part.groups.clone().zip(rings.chunks_exact_mut(ring_len)) {
+            source.make_all(
+                s,
+                sizes.input,
+                &blocks_of(group),
+                &mut Ring::new::<S>(memory, sizes, slots),
+                vectors,
+            );
+        }
+        made = sizes.input[0];
+    }
     for band in part.bands.clone() {
         let mut rows = share(sizes.out[0], BANDS, band);
         let mut first = true;
         while first || !rows.is_empty() {
             let end = rows.start.saturating_add(cut.strip).min(rows.end);
             let strip = Strip { image: part.image, band, first, rows: rows.start..end, made };
-            for (group, memory) in part.groups.clone().zip(rings.chunks_exact_mut(ring_len.max(1))) {
-                let blocks = blocks_of(group);
-                let left = sizes.before[1] * S::LANES;
-                let mut ring = Ring { memory, slots: kernel, row_len, left, len: sizes.input[1] * S::LANES };
+            for (group, memory) in part.groups.clone().zip(rings.chunks_exact_mut(ring_len)) {
+                let (blocks, mut ring) = (blocks_of(group), Ring::new::<S>(memory, sizes, slots));
                 made = strip_of(s, job, step, sizes, &source, &strip, &blocks, &mut ring, zeros);
             }
             (first, rows.start) = (false, end);
@@ -255,7 +277,12 @@ struct Ring<'a> {
     len: usize,
 }
 
-impl Ring<'_> {
+impl<'a> Ring<'a> {
+    fn new<S: Simd>(memory: &'a mut [f32], sizes: &Sizes, slots: usize) -> Self {
+        let (left, len) = (sizes.before[1] * S::LANES, sizes.input[1] * S::LANES);
+        Self { memory, slots, row_len: sizes.pitch * S::LANES, left, len }
+    }
+
     /// Which slot has row `y`.
     fn slot(&self, y: usize) -> usize {
         y % self.slots
@@ -287,7 +314,7 @@ enum Rows<'a> {
 impl<'a> Rows<'a> {
     /// # Safety
     /// The step does not write what it reads.
-    unsafe fn new(job: &Job<'a>, step: &Step<'a>, image: usize) -> Self {
+    unsafe fn new(job: &Job<'a>, step: &Step<'a>, image: usize, at_once: bool) -> Self {
         // SAFETY: the caller's promise.
         unsafe {
             match step.producer {
@@ -296,8 +323,38 @@ impl<'a> Rows<'a> {
                 }
                 Producer::Dense { op, from } => {
                     let (input, size) = job.input(*from, image);
-                    Self::Dense(View::with_rows(op, input, size))
+                    Self::Dense(if at_once {
+                        View::new(op, input, size)
+                    } else {
+                        View::with_rows(op, input, size)
+                    })
                 }
+            }
+        }
+    }
+
+    /// Puts all rows of a product of single pixels into the ring.
+    fn make_all<S: Simd>(
+        &self,
+        s: S,
+        [height, width]: [usize; 2],
+        blocks: &Range<usize>,
+        ring: &mut Ring<'_>,
+        vectors: &mut Aligned,
+    ) {
+        let Self::Dense(view) = self else { return };
+        let len = height * width * S::LANES;
+        let mut maps = [&mut [][..], &mut [], &mut [], &mut []];
+        for (map, memory) in
+            maps.iter_mut().zip(room(vectors, blocks.len() * len).chunks_exact_mut(len.max(1)))
+        {
+            *map = memory;
+        }
+        view.activated(s, 0, 0..height * width, blocks, &mut maps);
+        for y in 0..height {
+            let row = y * width * S::LANES..(y + 1) * width * S::LANES;
+            for (out, map) in ring.inner(y).into_iter().zip(&maps[..blocks.len()]) {
+                out.copy_from_slice(&map[row.clone()]);
             }
         }
     }
@@ -313,17 +370,7 @@ impl<'a> Rows<'a> {
                     out.copy_from_slice(&map[block * plane + y * len..][..len]);
                 }
             }
-            Self::Dense(view) => {
-                let op = view.op();
-                let weights = &op.weights[blocks.start * op.block..blocks.end * op.block];
-                view.row(s, y, 0..len / S::LANES, blocks, weights, &mut out);
-                for out in &mut out[..blocks.len()] {
-                    let finish = Finish { out, residual: None, activation: op.activation, pool: None };
-                    if !finish.is_idle() {
-                        s.enter(finish);
-                    }
-                }
-            }
+            Self::Dense(view) => view.activated(s, y, 0..len / S::LANES, blocks, &mut out),
         }
     }
 }
