@@ -129,7 +129,7 @@ pub(crate) fn run<S: Simd>(s: S, run: &Run<'_>, out: &mut [&mut [f32]]) {
                 window: &part,
                 weights: run.weights.as_ptr().wrapping_add(plane * window.weight_plane),
                 weight_block: run.weight_block,
-                bias: (plane == 0).then(|| run.bias.as_ptr()),
+                bias: (plane == 0).then_some(run.bias.as_ptr()),
                 out: to,
             };
             // SAFETY: `place` reads `rows * count` windows, `blocks` weights and biases and writes as many vectors of `blocks` slices;
