@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use efficientnet_runs::folder::{Environment, Lock};
 use efficientnet_runs::lines::Lines;
@@ -75,6 +75,9 @@ impl Shard {
     }
 }
 
+/// How long after a look for other shards' trials the next one follows: Ctrl-C must not wait long.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// How a run of a study ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -114,6 +117,7 @@ pub struct Study {
     results: Results,
     notes: Vec<String>,
     pace: Pace,
+    waits: bool,
     _lock: Lock,
 }
 
@@ -153,7 +157,13 @@ impl Study {
         }
         let pace = Pace::of(&known.rows, &record::times(&dir)?);
         let results = known.rows.into_iter().map(|row| (row.trial, row.outcome)).collect();
-        Ok(Self { plan, dir, shard, trials, times, results, notes, pace, _lock: lock })
+        Ok(Self { plan, dir, shard, trials, times, results, notes, pace, waits: false, _lock: lock })
+    }
+
+    /// Whether [`Study::run`] waits for the trials of shards that write into the same folder, in place of ending with
+    /// [`Ended::Waiting`]. It looks for them every second or so.
+    pub fn wait_for_others(&mut self, wait: bool) {
+        self.waits = wait;
     }
 
     /// What a folder's journals hold, of all shards; for reports. Nobody need have stopped writing them.
@@ -214,6 +224,7 @@ impl Study {
         stop: &AtomicBool,
         progress: &mut Progress,
     ) -> Result<Ended, StudyError> {
+        let mut waiting = false;
         loop {
             self.refresh()?;
             let Some(round) = strategy.round(&self.results).map_err(StudyError::Strategy)? else {
@@ -223,8 +234,20 @@ impl Study {
             if own.iter().all(|trial| self.results.contains_key(&trial.id)) {
                 let missing = round.trials.iter().filter(|trial| !self.results.contains_key(&trial.id));
                 let missing: std::collections::BTreeSet<TrialId> = missing.map(|trial| trial.id).collect();
-                return Ok(Ended::Waiting { trials: missing.len() as u64 });
+                let trials = missing.len() as u64;
+                if !self.waits {
+                    return Ok(Ended::Waiting { trials });
+                }
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(Ended::Stopped);
+                }
+                if !std::mem::replace(&mut waiting, true) {
+                    progress.say(&format!("waiting for {trials} trials of other shards"));
+                }
+                std::thread::sleep(LOOK_AGAIN);
+                continue;
             }
+            waiting = false;
             progress.round(&round, &own, &self.results, self.shard, self.pace);
             for trial in own {
                 if self.results.contains_key(&trial.id) {

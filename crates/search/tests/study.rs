@@ -135,6 +135,49 @@ fn shards_merge_to_the_same_rows() {
 }
 
 #[test]
+fn shards_that_wait_for_each_other_need_no_second_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = plan(&halving());
+    whole(&plan, &dir.path().join("whole"));
+    let run_dir = dir.path().join("shards");
+    let ended = std::thread::scope(|scope| {
+        let shards = [1, 2, 3].map(|index| {
+            let (plan, run_dir) = (&plan, &run_dir);
+            scope.spawn(move || {
+                let strategy = plan.strategy(&lineup(plan)).unwrap();
+                let mut study = open(plan, run_dir, shard(index, 3), false).unwrap();
+                study.wait_for_others(true);
+                let (stop, mut runner) = (AtomicBool::new(false), Formula::default());
+                study.run(&*strategy, &mut runner, &stop, &mut Progress::silent()).unwrap()
+            })
+        });
+        shards.map(|shard| shard.join().unwrap())
+    });
+    assert_eq!(ended, [Ended::Complete; 3]);
+    assert_eq!(rows(&run_dir), rows(&dir.path().join("whole")));
+}
+
+#[test]
+fn a_shard_that_waits_can_be_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = plan(&halving());
+    let stop = AtomicBool::new(false);
+    let ended = std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let strategy = plan.strategy(&lineup(&plan)).unwrap();
+            let mut study = open(&plan, dir.path(), shard(1, 2), false).unwrap();
+            study.wait_for_others(true);
+            study.run(&*strategy, &mut Formula::default(), &stop, &mut Progress::silent()).unwrap()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        assert!(!run.is_finished());
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        run.join().unwrap()
+    });
+    assert_eq!(ended, Ended::Stopped);
+}
+
+#[test]
 fn shards_without_a_common_disk_are_merged_by_copying() {
     let dir = tempfile::tempdir().unwrap();
     let plan = plan(COMPARE);

@@ -20,6 +20,9 @@ pub struct SearchArgs {
     /// search
     #[arg(long, value_name = "I/N", default_value = "1/1")]
     pub shard: Shard,
+    /// When this shard's share of a round is done, wait for the shards that write into the same folder
+    #[arg(long)]
+    pub wait: bool,
     /// flex, ndarray, tch, tch:cuda:0, wgpu, vulkan, cuda:0 or cpu
     #[arg(long, default_value = "flex")]
     pub device: String,

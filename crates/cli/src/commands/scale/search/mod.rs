@@ -38,6 +38,7 @@ pub fn run(args: &SearchArgs) -> Outcome {
     // Before the folder is made: a plan whose images cannot be had leaves nothing behind.
     let images = trainer::images(&plan, args.cache << 20)?;
     let mut study = Study::open(&plan, &folder, args.shard, args.resume, &environment)?;
+    study.wait_for_others(args.wait);
     let stop = interrupt::flag();
     let mut trainer = Trainer {
         plan: &plan,
