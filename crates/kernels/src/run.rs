@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::memory::{Aligned, Arena, LINE};
-use crate::shape::{Shapes, plane};
+use crate::shape::Shapes;
 use crate::simd::Simd;
 use crate::steps::{Buffer, From, Program, Step};
 use crate::team::Barrier;
@@ -206,7 +206,7 @@ unsafe fn parts<'a, S: Simd>(
     pixels: &Range<usize>,
 ) -> [&'a mut [f32]; 4] {
     let [height, width] = job.shapes.size(job.program, to);
-    let block = plane(height * width, S::LANES);
+    let block = height * width * S::LANES;
     let mut out = [&mut [][..], &mut [], &mut [], &mut []];
     for (out, b) in out.iter_mut().zip(blocks.clone()) {
         let start = b * block;

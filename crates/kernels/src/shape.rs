@@ -2,38 +2,17 @@
 //!
 //! A map is kept in blocks of as many channels as a vector has lanes, `[image][block][row][column][lane]`: a pixel's block
 //! is one vector, neighbouring pixels are next to each other, and the last block is filled up with lanes that nobody
-//! reads. Blocks of a large map are a little further apart than they are long (see [`plane`]).
+//! reads.
 
 use std::ops::Range;
 
 use crate::builder::{MOST, within};
 use crate::error::PlanError;
-use crate::memory::LINE;
 use crate::op::Value;
 use crate::steps::{Buffer, From, Kind, Producer, Program, SizeRule, Step};
 
 /// Bands of rows over which sums for a pooling are kept apart. Fixed, so that the sum does not depend on the threads.
 pub(crate) const BANDS: usize = 4;
-
-/// f32 from one block of a map to the next.
-///
-/// A convolution walks through the same pixels of one block after the other. Where the distance is a multiple of a large power of
-/// two, as it is for maps of 96 or 112 pixels, those share a few sets of each cache and drive one another out: then some
-/// lines stay free behind each block.
-pub(crate) fn plane(pixels: usize, lanes: usize) -> usize {
-    let mut lines = (pixels * lanes).div_ceil(LINE);
-    if lines < PAGE {
-        return pixels * lanes;
-    }
-    // 4 of 8 leads the next blocks to other sets until all have been used; its neighbours do nearly so.
-    while !(3..=5).contains(&(lines % 8)) {
-        lines += 1;
-    }
-    lines * LINE
-}
-
-/// Lines after which the first cache begins with its first set again.
-const PAGE: usize = 64;
 
 /// Sizes and places for one image size and number of images.
 pub(crate) struct Shapes {
@@ -73,7 +52,7 @@ impl Shapes {
                 let [height, width] = sizes[buffer.value.0];
                 let channels = program.channels[buffer.value.0].next_multiple_of(lanes);
                 match buffer.kind {
-                    Kind::Map => channels / lanes * plane(height * width, lanes),
+                    Kind::Map => channels * height * width,
                     Kind::Sums => channels * BANDS,
                     Kind::Gate => channels,
                 }
@@ -137,7 +116,7 @@ fn place(program: &Program, lengths: &[usize], group: usize) -> (Vec<usize>, usi
     order.sort_by_key(|&buffer| lives[buffer].as_ref().map_or(usize::MAX, |life| life.start));
     for buffer in order {
         let Some(life) = lives[buffer].clone() else { continue };
-        let length = (lengths[buffer] * group).next_multiple_of(LINE);
+        let length = (lengths[buffer] * group).next_multiple_of(crate::memory::LINE);
         let mut taken: Vec<&Range<usize>> = placed
             .iter()
             .filter(|(other, _)| other.start < life.end && life.start < other.end)

@@ -10,6 +10,7 @@ mod pace;
 mod progress;
 mod record;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -75,8 +76,8 @@ impl Shard {
     }
 }
 
-/// How long after a look for other shards' trials the next one follows: Ctrl-C must not wait long.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long after a look for other shards' trials the next one follows.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How a run of a study ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +162,7 @@ impl Study {
     }
 
     /// Whether [`Study::run`] waits for the trials of shards that write into the same folder, in place of ending with
-    /// [`Ended::Waiting`]. It looks for them every second or so.
+    /// [`Ended::Waiting`]. It looks for them every second, for as long as nobody asks it to stop.
     pub fn wait_for_others(&mut self, wait: bool) {
         self.waits = wait;
     }
@@ -224,30 +225,25 @@ impl Study {
         stop: &AtomicBool,
         progress: &mut Progress,
     ) -> Result<Ended, StudyError> {
-        let mut waiting = false;
+        self.refresh()?;
         loop {
-            self.refresh()?;
             let Some(round) = strategy.round(&self.results).map_err(StudyError::Strategy)? else {
                 return Ok(Ended::Complete);
             };
             let own = self.share(&round);
             if own.iter().all(|trial| self.results.contains_key(&trial.id)) {
                 let missing = round.trials.iter().filter(|trial| !self.results.contains_key(&trial.id));
-                let missing: std::collections::BTreeSet<TrialId> = missing.map(|trial| trial.id).collect();
+                let missing: BTreeSet<TrialId> = missing.map(|trial| trial.id).collect();
                 let trials = missing.len() as u64;
                 if !self.waits {
                     return Ok(Ended::Waiting { trials });
                 }
-                if stop.load(Ordering::Relaxed) {
+                progress.say(&format!("waiting for {trials} trials of other shards"));
+                if !self.wait_for(&missing, stop)? {
                     return Ok(Ended::Stopped);
                 }
-                if !std::mem::replace(&mut waiting, true) {
-                    progress.say(&format!("waiting for {trials} trials of other shards"));
-                }
-                std::thread::sleep(LOOK_AGAIN);
                 continue;
             }
-            waiting = false;
             progress.round(&round, &own, &self.results, self.shard, self.pace);
             for trial in own {
                 if self.results.contains_key(&trial.id) {
@@ -257,7 +253,24 @@ impl Study {
                     return Ok(Ended::Stopped);
                 }
             }
+            self.refresh()?;
         }
+    }
+
+    /// Until others have written all of these trials; false where somebody asked to stop. The strategy is not asked meanwhile: an
+    /// evolution goes through all of its history for each answer.
+    fn wait_for(&mut self, missing: &BTreeSet<TrialId>, stop: &AtomicBool) -> Result<bool, StudyError> {
+        while missing.iter().any(|trial| !self.results.contains_key(trial)) {
+            let look_again = Instant::now() + LOOK_AGAIN;
+            while Instant::now() < look_again {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(false);
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            self.refresh()?;
+        }
+        Ok(true)
     }
 
     /// The trials of a round that are dealt to this shard.

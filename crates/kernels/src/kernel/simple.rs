@@ -1,7 +1,6 @@
 //! Passes without arithmetic to speak of: pooling, gating, and the ways in and out of channel blocks. Written on slices of
 //! vectors' width, which the compiler turns into vector instructions.
 
-use crate::shape::plane;
 use crate::simd::{Simd, Task};
 
 /// `out[i] = a[i] * gate`, vector by vector of one channel block; in place where `a` is `None`.
@@ -104,12 +103,12 @@ impl Task for MaxOf<'_> {
     }
 }
 
-/// From planes `[channels][pixels]` (or interleaved `[pixels][channels]`) into blocks `[pixels][lanes]`, each a [`plane`] apart; the
-/// lanes beyond the last channel become 0.
+/// From planes `[channels][pixels]` (or interleaved `[pixels][channels]`) into blocks `[blocks][pixels][lanes]`; the lanes
+/// beyond the last channel become 0.
 pub(crate) fn into_blocks(lanes: usize, image: &[f32], channels: usize, interleaved: bool, out: &mut [f32]) {
     let pixels = image.len() / channels.max(1);
-    for (block, out) in out.chunks_exact_mut(plane(pixels, lanes).max(1)).enumerate() {
-        for (pixel, vector) in out.chunks_exact_mut(lanes).take(pixels).enumerate() {
+    for (block, out) in out.chunks_exact_mut((pixels * lanes).max(1)).enumerate() {
+        for (pixel, vector) in out.chunks_exact_mut(lanes).enumerate() {
             for (lane, value) in vector.iter_mut().enumerate() {
                 let channel = block * lanes + lane;
                 *value = match (channel < channels, interleaved) {
@@ -122,14 +121,14 @@ pub(crate) fn into_blocks(lanes: usize, image: &[f32], channels: usize, interlea
     }
 }
 
-/// From blocks `[pixels][lanes]`, each a [`plane`] apart, into planes `[channels][pixels]`.
+/// From blocks `[blocks][pixels][lanes]` into planes `[channels][pixels]`.
 pub(crate) fn from_blocks(lanes: usize, blocks: &[f32], pixels: usize, planes: &mut [f32]) {
     if pixels == 1 {
         return planes.copy_from_slice(&blocks[..planes.len()]);
     }
-    for (channel, values) in planes.chunks_exact_mut(pixels.max(1)).enumerate() {
-        let block = &blocks[channel / lanes * plane(pixels, lanes)..][..pixels * lanes];
-        for (value, vector) in values.iter_mut().zip(block.chunks_exact(lanes)) {
+    for (channel, plane) in planes.chunks_exact_mut(pixels.max(1)).enumerate() {
+        let block = &blocks[channel / lanes * pixels * lanes..][..pixels * lanes];
+        for (value, vector) in plane.iter_mut().zip(block.chunks_exact(lanes)) {
             *value = vector[channel % lanes];
         }
     }

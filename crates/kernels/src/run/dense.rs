@@ -8,7 +8,6 @@ use crate::kernel::finish::Finish;
 use crate::kernel::simple::{Gate, GateWeights};
 use crate::op::ResidualOrder;
 use crate::pack::{Dense, Source};
-use crate::shape::plane;
 use crate::simd::Simd;
 use crate::steps::{Buffer, From, Kind};
 
@@ -150,7 +149,7 @@ impl<'a> View<'a> {
                 let planes = channels.div_ceil(lanes);
                 let window = Window {
                     planes,
-                    plane_step: plane(height * width, lanes),
+                    plane_step: height * width * lanes,
                     rows: rows.len(),
                     row_step: width * lanes,
                     cols: cols.len(),
@@ -297,7 +296,7 @@ fn unit_of<S: Simd>(
             let out = room(&mut scratch.gated, view.input.len());
             if scratch.gated_image != Some(part.image) {
                 scratch.gated_image = Some(part.image);
-                let plane = plane(view.size[0] * view.size[1], S::LANES);
+                let plane = view.size[0] * view.size[1] * S::LANES;
                 let blocks = view.input.chunks_exact(plane).zip(out.chunks_exact_mut(plane));
                 for ((input, out), gate) in blocks.zip(gates.chunks_exact(S::LANES)) {
                     s.enter(Gate { input, gate, out });
@@ -338,7 +337,7 @@ fn chunks<S: Simd>(cols: &Range<usize>, blocks: usize) -> impl Iterator<Item = R
     (0..count).map(move |chunk| share(len, count, chunk)).map(move |own| start + own.start..start + own.end)
 }
 
-/// About how many pixels a chunk has.
+/// About how many pixels a chunk has; fewer than twice as many.
 fn most_pixels<S: Simd>(blocks: usize) -> usize {
     8 * tile_rows::<S>(blocks.max(1))
 }
@@ -401,7 +400,7 @@ fn sums<S: Simd>(
                 let residual = step.residual.map(|(buffer, order)| {
                     // SAFETY: a step does not write what it reads.
                     let map = unsafe { job.read(buffer, part.image) };
-                    let plane = block * plane(height * width, S::LANES);
+                    let plane = block * height * width * S::LANES;
                     (&map[plane + pixels.start * S::LANES..plane + pixels.end * S::LANES], order)
                 });
                 let pool = Some(&mut pool[i * S::LANES..(i + 1) * S::LANES]);

@@ -1,10 +1,10 @@
 //! The depthwise convolution as a step, with the dense convolution before it.
 //!
-//! A unit is one image's channel blocks, all or some, over a band of rows. It takes a few blocks at a time through a strip of rows: the
-//! input's rows are made (or copied) when they are first needed, into a ring of as many rows as the kernel has, padded
-//! left and right; each output row is summed from the ring, activated and added to the pooling's sums before the next. So
-//! the expanded map of an inverted residual, the largest there is, never leaves the first two caches. All blocks go through a
-//! strip before the next, so that what they are made from is fetched from afar once; each group of blocks keeps its ring until then.
+//! A unit is one image's few channel blocks over a band of rows. The input's rows are made (or copied) when they are
+//! first needed, into a ring of as many rows as the kernel has, padded left and right; each output row is summed from the
+//! ring, activated and added to the pooling's sums before the next. So the expanded map of an inverted residual, the
+//! largest there is, never leaves the first two caches. Of a small map all rows are made before the first is summed, end to end:
+//! a row of seven pixels does not fill the tiles of a product.
 
 use std::ops::Range;
 
@@ -27,15 +27,11 @@ pub(super) struct Step<'a> {
     pub next: [&'a [f32]; 2],
 }
 
-/// f32 of a block's map that is made in one go, its rows end to end: short rows alone would not fill the tiles of a product.
+/// f32 of a block's map that is made in one go.
 const MAP_IN_CACHE: usize = 2 << 10;
-/// f32 that all groups of blocks are made from before the next rows.
-const INPUT_IN_CACHE: usize = 48 << 10;
 
 /// Sizes of a depthwise convolution.
 struct Sizes {
-    /// f32 that its input is made from.
-    from: usize,
     input: [usize; 2],
     out: [usize; 2],
     before: [usize; 2],
@@ -45,21 +41,20 @@ struct Sizes {
 
 impl Sizes {
     fn new(job: &Job<'_>, step: &Step<'_>) -> Self {
-        let (input, from) = match step.producer {
-            // Each group reads its own.
-            Producer::Map(buffer) => (job.shapes.size(job.program, *buffer), 0),
+        let input = match step.producer {
+            Producer::Map(buffer) => job.shapes.size(job.program, *buffer),
             Producer::Dense { op, from } => {
                 let from = match from {
                     From::Image => job.shapes.image,
                     From::Map(buffer) => job.shapes.size(job.program, *buffer),
                 };
-                (op.geometry.out(from).unwrap_or([0, 0]), from[0] * from[1] * op.in_channels)
+                op.geometry.out(from).unwrap_or([0, 0])
             }
         };
         let (geometry, out) = (&step.op.geometry, job.shapes.size(job.program, step.to));
         let before = geometry.before(input);
         let needed = (out[1] - 1) * geometry.stride[1] + geometry.kernel[1];
-        Self { from, input, out, before, pitch: needed.max(before[1] + input[1]) }
+        Self { input, out, before, pitch: needed.max(before[1] + input[1]) }
     }
 }
 
@@ -72,8 +67,13 @@ pub(super) fn run<S: Simd>(
     scratch: &mut Scratch,
 ) {
     let sizes = Sizes::new(&job, step);
-    let cut = Cut::new::<S>(&job, crew, step, &sizes);
-    let units = job.count * cut.bands * cut.shares;
+    let blocks = step.op.channels.div_ceil(S::LANES);
+    let groups = groups(blocks, most_blocks::<S>(sizes.input[1]));
+    let enough = crew.threads == 1 || job.count * groups >= 6 * crew.threads || sizes.out[0] < 2 * BANDS;
+    let units_of_bands = if enough { 1 } else { BANDS / 2 };
+    let units = job.count * groups * units_of_bands;
+    // By bands, rows would be made twice.
+    let at_once = enough && fits_at_once::<S>(step, &sizes);
     crew.each(number, units, |unit| {
         for weights in step.next {
             weights[share(weights.len(), units, unit)]
@@ -82,49 +82,19 @@ pub(super) fn run<S: Simd>(
                 .for_each(|line| s.prefetch(std::ptr::from_ref(line)));
         }
         let part = Part {
-            image: unit / cut.bands / cut.shares,
-            groups: share(cut.groups, cut.shares, unit / cut.bands % cut.shares),
-            bands: share(BANDS, cut.bands, unit % cut.bands),
+            image: unit / units_of_bands / groups,
+            blocks: share(blocks, groups, unit / units_of_bands % groups),
+            bands: share(BANDS, units_of_bands, unit % units_of_bands),
         };
-        unit_of(s, &job, step, &sizes, &cut, &part, scratch);
+        unit_of(s, &job, step, &sizes, &part, at_once, scratch);
     });
 }
 
-/// How a step is cut.
-struct Cut {
-    /// Of blocks, which are worked on together.
-    groups: usize,
-    /// Into how many units the groups go, and the bands.
-    shares: usize,
-    bands: usize,
-    /// Output rows through which one group of blocks after the other goes.
-    strip: usize,
-    /// All input rows are made at once.
-    at_once: bool,
-}
-
-impl Cut {
-    fn new<S: Simd>(job: &Job<'_>, crew: &Crew<'_>, step: &Step<'_>, sizes: &Sizes) -> Self {
-        let groups = groups(step.op.channels.div_ceil(S::LANES), most_blocks::<S>(sizes.input[1]));
-        let alone = crew.threads == 1;
-        let row = sizes.from / sizes.input[0].max(1);
-        let strip = INPUT_IN_CACHE / (row * step.op.geometry.stride[0]).max(1);
-        if sizes.from > INPUT_IN_CACHE {
-            let shares = (4 * crew.threads).div_ceil(BANDS * job.count).min(groups);
-            let [shares, bands] = if alone { [1, 1] } else { [shares, BANDS] };
-            return Self { groups, shares, bands, strip: strip.max(1), at_once: false };
-        }
-        // Nothing to fetch twice: each group by itself.
-        let enough = alone || job.count * groups >= 6 * crew.threads || sizes.out[0] < 2 * BANDS;
-        let at_once = match step.producer {
-            Producer::Dense { op, .. } => {
-                let len = sizes.input[0] * sizes.input[1] * S::LANES;
-                enough && View::is_one_row(op, sizes.input) && len <= MAP_IN_CACHE
-            }
-            Producer::Map(_) => false,
-        };
-        Self { groups, shares: groups, bands: if enough { 1 } else { BANDS / 2 }, strip: usize::MAX, at_once }
-    }
+/// Whether the step's input is a product of single pixels, and small.
+fn fits_at_once<S: Simd>(step: &Step<'_>, sizes: &Sizes) -> bool {
+    let len = sizes.input[0] * sizes.input[1] * S::LANES;
+    matches!(step.producer, Producer::Dense { op, .. } if View::is_one_row(op, sizes.input))
+        && len <= MAP_IN_CACHE
 }
 
 /// Blocks that are worked on together: two fill a tile of the product where a row has pixels enough.
@@ -134,7 +104,7 @@ fn most_blocks<S: Simd>(width: usize) -> usize {
 
 struct Part {
     image: usize,
-    groups: Range<usize>,
+    blocks: Range<usize>,
     bands: Range<usize>,
 }
 
@@ -143,129 +113,86 @@ fn unit_of<S: Simd>(
     job: &Job<'_>,
     step: &Step<'_>,
     sizes: &Sizes,
-    cut: &Cut,
     part: &Part,
+    at_once: bool,
     scratch: &mut Scratch,
 ) {
     let Scratch { ring, zeros, vectors, .. } = scratch;
+    let [kernel, cols] = step.op.geometry.kernel;
     let row_len = sizes.pitch * S::LANES;
-    let slots = if cut.at_once { sizes.input[0] } else { step.op.geometry.kernel[0] };
-    let blocks = step.op.channels.div_ceil(S::LANES);
-    let blocks_of = |group| share(blocks, cut.groups, group);
-    // The first groups have the most blocks.
-    let ring_len = (blocks_of(0).len() * slots * row_len).max(1);
-    let rings = room(ring, part.groups.len() * ring_len);
-    rings.fill(0.0);
+    let slots = if at_once { sizes.input[0] } else { kernel };
+    let mut ring = Ring {
+        memory: room(ring, part.blocks.len() * slots * row_len),
+        slots,
+        row_len,
+        left: sizes.before[1] * S::LANES,
+        len: sizes.input[1] * S::LANES,
+    };
+    ring.memory.fill(0.0);
     let zeros = &*room(zeros, row_len);
     // SAFETY: a step does not write what it reads.
-    let source = unsafe { Rows::new(job, step, part.image, cut.at_once) };
+    let source = unsafe { Rows::new(job, step, part.image, at_once) };
+    let [height, width] = sizes.out;
+    let stride = step.op.geometry.stride;
+    let (taps, channels) = (kernel * cols * S::LANES, step.op.channels.next_multiple_of(S::LANES));
     let mut made = 0;
-    if cut.at_once {
-        for (group, memory) in part.groups.clone().zip(rings.chunks_exact_mut(ring_len)) {
-            source.make_all(
-                s,
-                sizes.input,
-                &blocks_of(group),
-                &mut Ring::new::<S>(memory, sizes, slots),
-                vectors,
-            );
-        }
+    if at_once {
+        source.make_all(s, sizes.input, &part.blocks, &mut ring, vectors);
         made = sizes.input[0];
     }
     for band in part.bands.clone() {
-        let mut rows = share(sizes.out[0], BANDS, band);
-        let mut first = true;
-        while first || !rows.is_empty() {
-            let end = rows.start.saturating_add(cut.strip).min(rows.end);
-            let strip = Strip { image: part.image, band, first, rows: rows.start..end, made };
-            for (group, memory) in part.groups.clone().zip(rings.chunks_exact_mut(ring_len)) {
-                let (blocks, mut ring) = (blocks_of(group), Ring::new::<S>(memory, sizes, slots));
-                made = strip_of(s, job, step, sizes, &source, &strip, &blocks, &mut ring, zeros);
+        let own = part.blocks.start * S::LANES..part.blocks.end * S::LANES;
+        let mut sums = step.sums.map(|sums| {
+            // SAFETY: a unit has its blocks and bands for itself.
+            unsafe { job.write(sums, part.image, band * channels + own.start..band * channels + own.end) }
+        });
+        if let Some(sums) = &mut sums {
+            sums.fill(0.0);
+        }
+        for y in share(height, BANDS, band) {
+            // Row `i` of the kernel lies at `first + i - before` of the input.
+            let first = y * stride[0];
+            let needed = first.saturating_sub(sizes.before[0])
+                ..(first + kernel).saturating_sub(sizes.before[0]).min(sizes.input[0]);
+            for y in needed.start.max(made)..needed.end {
+                source.make(s, y, &part.blocks, &mut ring);
             }
-            (first, rows.start) = (false, end);
-        }
-    }
-}
-
-/// Some rows of a band.
-struct Strip {
-    image: usize,
-    band: usize,
-    /// The band begins here.
-    first: bool,
-    rows: Range<usize>,
-    /// Input rows that were made for rows before.
-    made: usize,
-}
-
-/// Takes some blocks through a strip; how many input rows have been made then.
-#[allow(clippy::too_many_arguments, reason = "the innermost of three loops")]
-fn strip_of<S: Simd>(
-    s: S,
-    job: &Job<'_>,
-    step: &Step<'_>,
-    sizes: &Sizes,
-    source: &Rows<'_>,
-    strip: &Strip,
-    blocks: &Range<usize>,
-    ring: &mut Ring<'_>,
-    zeros: &[f32],
-) -> usize {
-    let ([kernel, cols], stride, width) = (step.op.geometry.kernel, step.op.geometry.stride, sizes.out[1]);
-    let (taps, channels) = (kernel * cols * S::LANES, step.op.channels.next_multiple_of(S::LANES));
-    let mut made = strip.made;
-    let own = blocks.start * S::LANES..blocks.end * S::LANES;
-    let mut sums = step.sums.map(|sums| {
-        let band = strip.band * channels;
-        // SAFETY: a unit has its blocks and bands for itself.
-        unsafe { job.write(sums, strip.image, band + own.start..band + own.end) }
-    });
-    if let Some(sums) = sums.as_mut().filter(|_| strip.first) {
-        sums.fill(0.0);
-    }
-    for y in strip.rows.clone() {
-        // Row `i` of the kernel lies at `first + i - before` of the input.
-        let first = y * stride[0];
-        let needed = first.saturating_sub(sizes.before[0])
-            ..(first + kernel).saturating_sub(sizes.before[0]).min(sizes.input[0]);
-        for y in needed.start.max(made)..needed.end {
-            source.make(s, y, blocks, ring);
-        }
-        made = made.max(needed.end);
-        let pixels = y * width..(y + 1) * width;
-        // SAFETY: as above.
-        let out = unsafe { parts::<S>(job, step.to, strip.image, blocks, &pixels) };
-        let mut slots = [None; MAX_KERNEL];
-        for (k, slot) in slots[..kernel].iter_mut().enumerate() {
-            let y = (first + k).checked_sub(sizes.before[0]).filter(|y| needed.contains(y));
-            *slot = y.map(|y| ring.slot(y));
-        }
-        for (i, (out, block)) in out.into_iter().zip(blocks.clone()).enumerate() {
-            let mut rows = [zeros; MAX_KERNEL];
-            for (row, slot) in rows.iter_mut().zip(&slots[..kernel]) {
-                if let Some(slot) = *slot {
-                    *row = ring.row(i, slot);
+            made = made.max(needed.end);
+            let pixels = y * width..(y + 1) * width;
+            // SAFETY: as above.
+            let out = unsafe { parts::<S>(job, step.to, part.image, &part.blocks, &pixels) };
+            // Once for all blocks: the remainder of a division for each row.
+            let mut slots = [None; MAX_KERNEL];
+            for (k, slot) in slots[..kernel].iter_mut().enumerate() {
+                let y = (first + k).checked_sub(sizes.before[0]).filter(|y| needed.contains(y));
+                *slot = y.map(|y| ring.slot(y));
+            }
+            for (i, (out, block)) in out.into_iter().zip(part.blocks.clone()).enumerate() {
+                let mut rows = [zeros; MAX_KERNEL];
+                for (row, slot) in rows.iter_mut().zip(&slots[..kernel]) {
+                    if let Some(slot) = *slot {
+                        *row = ring.row(i, slot);
+                    }
+                }
+                row(
+                    s,
+                    Row {
+                        rows: &rows[..kernel],
+                        cols,
+                        stride: stride[1],
+                        weights: &step.op.weights[block * taps..(block + 1) * taps],
+                        bias: &step.op.bias[block * S::LANES..],
+                        out,
+                    },
+                );
+                let pool = sums.as_deref_mut().map(|sums| &mut sums[i * S::LANES..(i + 1) * S::LANES]);
+                let finish = Finish { out, residual: None, activation: step.op.activation, pool };
+                if !finish.is_idle() {
+                    s.enter(finish);
                 }
             }
-            row(
-                s,
-                Row {
-                    rows: &rows[..kernel],
-                    cols,
-                    stride: stride[1],
-                    weights: &step.op.weights[block * taps..(block + 1) * taps],
-                    bias: &step.op.bias[block * S::LANES..],
-                    out,
-                },
-            );
-            let pool = sums.as_deref_mut().map(|sums| &mut sums[i * S::LANES..(i + 1) * S::LANES]);
-            let finish = Finish { out, residual: None, activation: step.op.activation, pool };
-            if !finish.is_idle() {
-                s.enter(finish);
-            }
         }
     }
-    made
 }
 
 /// The last rows of some blocks, padded.
@@ -277,12 +204,7 @@ struct Ring<'a> {
     len: usize,
 }
 
-impl<'a> Ring<'a> {
-    fn new<S: Simd>(memory: &'a mut [f32], sizes: &Sizes, slots: usize) -> Self {
-        let (left, len) = (sizes.before[1] * S::LANES, sizes.input[1] * S::LANES);
-        Self { memory, slots, row_len: sizes.pitch * S::LANES, left, len }
-    }
-
+impl Ring<'_> {
     /// Which slot has row `y`.
     fn slot(&self, y: usize) -> usize {
         y % self.slots
@@ -345,14 +267,13 @@ impl<'a> Rows<'a> {
         let Self::Dense(view) = self else { return };
         let len = height * width * S::LANES;
         let mut maps = [&mut [][..], &mut [], &mut [], &mut []];
-        for (map, memory) in
-            maps.iter_mut().zip(room(vectors, blocks.len() * len).chunks_exact_mut(len.max(1)))
-        {
+        let memory = room(vectors, blocks.len() * len).chunks_exact_mut(len.max(1));
+        for (map, memory) in maps.iter_mut().zip(memory) {
             *map = memory;
         }
         view.activated(s, 0, 0..height * width, blocks, &mut maps);
         for y in 0..height {
-            let row = y * width * S::LANES..(y + 1) * width * S::LANES;
+            let row = y * ring.len..(y + 1) * ring.len;
             for (out, map) in ring.inner(y).into_iter().zip(&maps[..blocks.len()]) {
                 out.copy_from_slice(&map[row.clone()]);
             }

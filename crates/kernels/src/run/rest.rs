@@ -6,7 +6,7 @@ use crate::kernel::finish::Finish;
 use crate::kernel::simple::{self, Gate, MaxOf};
 use crate::op::ImageLayout;
 use crate::pack::{Dense, Excite, Geometry};
-use crate::shape::{BANDS, plane};
+use crate::shape::BANDS;
 use crate::simd::Simd;
 use crate::steps::Buffer;
 
@@ -26,7 +26,6 @@ pub(super) fn load<S: Simd>(job: Job<'_>, crew: &Crew<'_>, number: usize, to: Bu
 pub(super) fn sum<S: Simd>(s: S, job: Job<'_>, crew: &Crew<'_>, number: usize, from: Buffer, to: Buffer) {
     let channels = job.shapes.lengths[to.0] / BANDS;
     let blocks = channels / S::LANES;
-    let pixels = job.shapes.size(job.program, from).iter().product::<usize>();
     crew.each(number, job.count * blocks, |unit| {
         let (image, block) = (unit / blocks, unit % blocks);
         // SAFETY: a step does not write what it reads.
@@ -38,7 +37,7 @@ pub(super) fn sum<S: Simd>(s: S, job: Job<'_>, crew: &Crew<'_>, number: usize, f
             let pool = unsafe { job.write(to, image, start..start + S::LANES) };
             pool.fill(0.0);
             if band == 0 {
-                simple::sum(s, &map[block * plane..][..pixels * S::LANES], pool);
+                simple::sum(s, &map[block * plane..(block + 1) * plane], pool);
             }
         }
     });
@@ -158,7 +157,7 @@ pub(super) fn max_pool<S: Simd>(
 ) {
     let (input, out) = (job.shapes.size(job.program, from), job.shapes.size(job.program, to));
     let before = geometry.before(input);
-    let (plane, out_plane) = (plane(input[0] * input[1], S::LANES), plane(out[0] * out[1], S::LANES));
+    let plane = input[0] * input[1] * S::LANES;
     let blocks = job.shapes.lengths[from.0] / plane;
     let under = |axis: usize, at: usize| {
         let first = at * geometry.stride[axis];
@@ -167,10 +166,10 @@ pub(super) fn max_pool<S: Simd>(
     };
     crew.each(number, job.count * blocks, |unit| {
         let (image, block) = (unit / blocks, unit % blocks);
-        let start = block * out_plane;
-        let own = start..start + out[0] * out[1] * S::LANES;
+        let own = out[0] * out[1] * S::LANES;
         // SAFETY: a step does not write what it reads, and a unit has its block for itself.
-        let (map, to) = unsafe { (job.read(from, image), job.write(to, image, own)) };
+        let (map, to) =
+            unsafe { (job.read(from, image), job.write(to, image, block * own..(block + 1) * own)) };
         let map = &map[block * plane..(block + 1) * plane];
         for (pixel, out_vector) in to.chunks_exact_mut(S::LANES).enumerate() {
             let (rows, cols) = (under(0, pixel / out[1]), under(1, pixel % out[1]));
