@@ -288,7 +288,7 @@ fn build_block(args: &BlockArgs, input: usize, declared: usize, stride: usize, d
     // Everything but the projection is gated (official code: after the depthwise convolution's activation).
     let se = args.se_ratio.map(|ratio| {
         let after = units.iter().rposition(|unit| unit.role != "project").unwrap_or(0);
-        let squeezed = ((declared as f64 * ratio) as usize).max(1);
+        let squeezed = SqueezeExcite::squeezed(declared, ratio);
         SqueezeExcite { after, channels: units[after].out_channels, squeezed }
     });
     let out = units[units.len() - 1].out_channels;

@@ -82,6 +82,13 @@ pub struct SqueezeExcite {
     pub squeezed: usize,
 }
 
+impl SqueezeExcite {
+    /// The channels that are left of a block's input filters: never none (official code, `efficientnet_builder.py`).
+    pub fn squeezed(input_filters: usize, ratio: f64) -> usize {
+        ((input_filters as f64 * ratio) as usize).max(1)
+    }
+}
+
 /// What is added to a block's result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -71,7 +71,8 @@ impl Scaler {
         // A network that cannot be counted is over every budget.
         let cost =
             |spec: &ArchSpec| spec.totals().map_or(f64::INFINITY, |totals| quantity.of(&totals) as f64);
-        self.search(budget.amount() as f64, options, &|cost| quantity.show(cost as u64), cost)
+        let show = |cost| quantity.show(cost as u64);
+        self.search(budget.amount() as f64, options, &mut HashMap::new(), &show, cost)
     }
 
     /// The largest network within a cost of one's own, such as seconds that were measured. `cost` is asked once for each
@@ -85,7 +86,22 @@ impl Scaler {
         options: GrowOptions,
         cost: impl FnMut(&ArchSpec) -> f64,
     ) -> Result<Grown, ScalingError> {
-        self.search(limit, options, &|cost| cost.to_string(), cost)
+        self.grow_knowing(limit, options, &mut HashMap::new(), cost)
+    }
+
+    /// The same, for many lines that start from one network and meet: `cost` is asked only for what is not in `known`, and what it
+    /// says is put there.
+    ///
+    /// # Errors
+    /// Those of [`Scaler::grow_by`].
+    pub fn grow_knowing(
+        &self,
+        limit: f64,
+        options: GrowOptions,
+        known: &mut HashMap<Realised, f64>,
+        cost: impl FnMut(&ArchSpec) -> f64,
+    ) -> Result<Grown, ScalingError> {
+        self.search(limit, options, known, &|cost| cost.to_string(), cost)
     }
 
     /// The same for a cost in milliseconds, measured or predicted.
@@ -98,13 +114,14 @@ impl Scaler {
         options: GrowOptions,
         cost: impl FnMut(&ArchSpec) -> f64,
     ) -> Result<Grown, ScalingError> {
-        self.search(milliseconds, options, &show_milliseconds, cost)
+        self.search(milliseconds, options, &mut HashMap::new(), &show_milliseconds, cost)
     }
 
     fn search(
         &self,
         limit: f64,
         options: GrowOptions,
+        known: &mut HashMap<Realised, f64>,
         show: &dyn Fn(f64) -> String,
         cost: impl FnMut(&ArchSpec) -> f64,
     ) -> Result<Grown, ScalingError> {
@@ -120,7 +137,7 @@ impl Scaler {
         if constraint <= 1.0 {
             return Err(ScalingError::NoGrowth(constraint));
         }
-        let mut staircase = Staircase { scaler: self, cost, known: HashMap::new() };
+        let mut staircase = Staircase { scaler: self, cost, known, asked: 0 };
         let own = staircase.cost(0)?;
         if own <= limit {
             let fits = staircase.climb(0, limit, options.overshoot)?;
@@ -148,7 +165,8 @@ impl Scaler {
 struct Staircase<'a, F> {
     scaler: &'a Scaler,
     cost: F,
-    known: HashMap<Realised, f64>,
+    known: &'a mut HashMap<Realised, f64>,
+    asked: usize,
 }
 
 impl<F: FnMut(&ArchSpec) -> f64> Staircase<'_, F> {
@@ -159,6 +177,7 @@ impl<F: FnMut(&ArchSpec) -> f64> Staircase<'_, F> {
         if let Some(cost) = self.known.get(&realised) {
             return Ok(*cost);
         }
+        self.asked += 1;
         let cost = (self.cost)(&self.scaler.spec(phi)?);
         if cost.is_nan() {
             let expected = "a number; it was asked for a network on the rule's line";
@@ -226,7 +245,7 @@ impl<F: FnMut(&ArchSpec) -> f64> Staircase<'_, F> {
             cost,
             phi_from: phi_of(self.first_of_step(tick)),
             next_cost: Some(next).filter(|cost| cost.is_finite()),
-            asked: self.known.len(),
+            asked: self.asked,
         })
     }
 

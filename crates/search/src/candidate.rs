@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use efficientnet_arch::{ArchSpec, Totals};
+use efficientnet_arch::{ArchSpec, SqueezeExcite, Stage, Totals};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -29,13 +29,40 @@ impl NetworkKey {
     pub fn of(spec: &ArchSpec) -> Self {
         let essence = (
             (spec.coefficients.resolution, spec.in_channels, spec.num_classes, spec.padding),
-            (&spec.batch_norm, spec.activation, &spec.stem, &spec.stages, &spec.head, spec.dropout),
+            (
+                &spec.batch_norm,
+                spec.activation,
+                &spec.stem,
+                essential(&spec.stages),
+                &spec.head,
+                spec.dropout,
+            ),
         );
         // Plain data without maps of other keys than strings: there is nothing that could fail.
         let text = serde_json::to_vec(&essence).unwrap_or_default();
         let digest = Sha256::digest(&text);
         Self(digest.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte)))
     }
+}
+
+/// The stages without what does not make another network: of the ratios that squeeze to the same channels, which the blocks
+/// have, the published 0.25 counts, or else the first hundredth.
+fn essential(stages: &[Stage]) -> Vec<Stage> {
+    let mut stages = stages.to_vec();
+    for Stage { args, blocks } in &mut stages {
+        let (first, rest) = (args.input_filters, args.output_filters);
+        let alike = |ratio: &f64| {
+            blocks.iter().enumerate().all(|(index, block)| {
+                let filters = if index == 0 { first } else { rest };
+                let squeezed = SqueezeExcite::squeezed(filters, *ratio);
+                block.se.as_ref().is_none_or(|se| se.squeezed == squeezed)
+            })
+        };
+        let hundredths = (1..=100).map(|hundredth| f64::from(hundredth) / 100.0);
+        args.se_ratio =
+            args.se_ratio.map(|own| std::iter::once(0.25).chain(hundredths).find(alike).unwrap_or(own));
+    }
+    stages
 }
 
 impl fmt::Display for NetworkKey {
@@ -58,5 +85,29 @@ impl TryFrom<String> for NetworkKey {
             Ok(key) if text.len() == 16 => Ok(Self(key)),
             _ => Err(format!("`{text}` is no network's key (16 hexadecimal digits)")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use efficientnet_arch::{Baseline, Coefficients};
+
+    use super::*;
+
+    fn key(se: &str) -> NetworkKey {
+        let base = ArchSpec::named("efficientnet-b0").unwrap().baseline;
+        let row = format!("r2_k3_s22_e6_i16_o24{se}").parse().unwrap();
+        let baseline = Baseline { rows: vec![row], ..base };
+        NetworkKey::of(&baseline.scaled(Coefficients::unscaled(224), 0.2).unwrap())
+    }
+
+    /// 16 and 24 input filters: a quarter leaves 4 and 6.
+    #[test]
+    fn ratios_that_squeeze_alike_are_one_network() {
+        assert_eq!(key("_se0.25"), key("_se0.27"));
+        assert_eq!(key("_se0.1"), key("_se0.11"));
+        // 16 * 0.3125 = 5 and 24 * 0.3125 = 7.5; with 0.29 it is 4 and 6.
+        assert_ne!(key("_se0.25"), key("_se0.3125"));
+        assert_ne!(key("_se0.25"), key(""));
     }
 }

@@ -1,9 +1,9 @@
 //! The networks on a line of a comparison.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use efficientnet_arch::ArchSpec;
+use efficientnet_arch::{ArchSpec, Realised};
 use efficientnet_scaling::{GrowOptions, Scaler, ScalingError};
 
 use super::{Gathering, Member, Stretch, unrealisable};
@@ -44,8 +44,9 @@ pub(super) fn stretch(
     }
     if !arm.cost.is_empty() {
         let (_, own) = all.add(wanted[0].1.clone(), &from_key)?;
+        let mut known = HashMap::new();
         for ratio in &arm.cost {
-            let phi = nearest(&line.scaler, own, *ratio, &key("cost"), all)?;
+            let phi = nearest(&line.scaler, own, *ratio, &key("cost"), &mut known, all)?;
             wanted.push((Some(phi), line.at(phi, &key("cost"))?, key("cost")));
         }
     }
@@ -89,12 +90,14 @@ impl Line<'_> {
     }
 }
 
-/// The phi whose network costs most nearly `ratio` times `own`, which is what the line's start costs.
+/// The phi whose network costs most nearly `ratio` times `own`, which is what the line's start costs. What networks cost is kept in
+/// `known` for other lines of the same start.
 pub(super) fn nearest(
     scaler: &Scaler,
     own: f64,
     ratio: f64,
     key: &str,
+    known: &mut HashMap<Realised, f64>,
     all: &mut Gathering<'_>,
 ) -> Result<f64, Problem> {
     let target = own * ratio;
@@ -107,7 +110,7 @@ pub(super) fn nearest(
             f64::INFINITY
         })
     };
-    let grown = scaler.grow_by(target, GrowOptions::measured(), &mut cost);
+    let grown = scaler.grow_knowing(target, GrowOptions::measured(), known, &mut cost);
     let (phi, last) = match (grown, failure.borrow_mut().take()) {
         (_, Some(problem)) => return Err(problem),
         (Err(error), _) => return Err(hopeless(error, ratio, key)),
@@ -122,8 +125,14 @@ pub(super) fn nearest(
         scaler.steps((phi - AROUND).max(0.0), phi + AROUND).map_err(|error| unrealisable(key, error))?;
     let mut best = (f64::INFINITY, phi);
     for step in steps {
-        let spec = scaler.spec(step.from).map_err(|error| unrealisable(key, error))?;
-        let away = (cost(&spec) / target).ln().abs();
+        let cost = match known.get(&step.realised) {
+            Some(cost) => *cost,
+            None => {
+                let spec = scaler.spec(step.from).map_err(|error| unrealisable(key, error))?;
+                *known.entry(step.realised).or_insert(cost(&spec))
+            }
+        };
+        let away = (cost / target).ln().abs();
         // The first of equals, which is the smaller network.
         if away < best.0 - 1e-12 {
             best = (away, step.from);

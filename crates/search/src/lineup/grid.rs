@@ -1,5 +1,8 @@
 //! The networks of a search for alpha, beta and gamma.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use efficientnet_arch::ArchSpec;
 use efficientnet_scaling::{CompoundRule, Scaler};
 
@@ -64,11 +67,19 @@ fn at_cost(
     let survey = surveyed.map_err(|error| Problem::new(GRID, format!("cannot be searched: {error}")))?;
     let rules = task.grid.points().map_err(|error| unrealisable(GRID, error))?;
     let mut points = Vec::with_capacity(survey.points);
+    // Lines of neighbouring rules go through the same networks.
+    let (mut costs, mut networks) = (HashMap::new(), HashMap::new());
     for rule in rules {
         let scaler = scaler.clone().with_rule(rule);
-        let phi = nearest(&scaler, own, ratio, AT_COST, all)?;
-        let spec = scaler.spec(phi).map_err(|error| unrealisable(AT_COST, error))?;
-        let (network, cost) = all.add(spec, AT_COST)?;
+        let phi = nearest(&scaler, own, ratio, AT_COST, &mut costs, all)?;
+        let realised = scaler.realised(phi).map_err(|error| unrealisable(AT_COST, error))?;
+        let (network, cost) = match networks.entry(realised) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(vacant) => {
+                let spec = scaler.spec(phi).map_err(|error| unrealisable(AT_COST, error))?;
+                *vacant.insert(all.add(spec, AT_COST)?)
+            }
+        };
         points.push(GridPoint { rule, phi, network, cost_ratio: cost / own });
     }
     Ok(points)
