@@ -93,6 +93,9 @@ pub(crate) struct Scratch {
     /// A map with the gate in it, and of which image of the step at hand.
     gated: Aligned,
     gated_image: Option<usize>,
+    /// Some lines of a map with zeros beside them, and of which image's lines of the step at hand.
+    padded: Aligned,
+    padded_part: Option<(usize, Range<usize>)>,
     /// Vectors on their way to a sum.
     vectors: Aligned,
 }
