@@ -130,6 +130,8 @@ enum Tests {
     Miri,
     /// The kernels under the thread sanitiser; needs a nightly toolchain
     Races,
+    /// The kernels of 64-bit ARM in an emulator; says which packages it needs
+    Arm,
 }
 
 fn main() -> ExitCode {
@@ -159,6 +161,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test { what: Some(Tests::Kernels), .. } => test::kernels(),
         Task::Test { what: Some(Tests::Miri), .. } => test::watched(test::Watcher::Miri),
         Task::Test { what: Some(Tests::Races), .. } => test::watched(test::Watcher::ThreadSanitiser),
+        Task::Test { what: Some(Tests::Arm), .. } => test::arm(),
         Task::Test { what: None, backends, all, arguments } => test::test(backends.as_ref(), all, &arguments),
         Task::Bench { peers, .. } if peers.asked() => peers::bench(&peers),
         Task::Bench { filter: Some(filter), backends, .. } if filter == "train" => {

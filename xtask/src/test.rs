@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the whole workspace's tests, with each backend that works here compiled in and named to them.
 
+mod arm;
 mod kernels;
 mod watched;
 
@@ -15,6 +16,7 @@ use crate::mpi;
 use crate::process;
 use crate::system::System;
 
+pub use self::arm::arm;
 pub use self::kernels::kernels;
 pub use self::watched::{Watcher, watched};
 

@@ -62,7 +62,7 @@ pub enum PlanError {
     #[error("this processor cannot run {0}; take another instruction set or leave the choice to the library")]
     IsaMissing(crate::Isa),
     /// `EFFICIENTNET_ISA` has a value that names nothing.
-    #[error("EFFICIENTNET_ISA is {0:?}, which names no instruction set; use portable, avx2 or avx512")]
+    #[error("EFFICIENTNET_ISA is {0:?}, which names no instruction set; use portable, neon, avx2 or avx512")]
     IsaUnknown(String),
     /// The maps do not fit in memory.
     #[error("the maps of this image size need {bytes} bytes, which cannot be had; take smaller images")]

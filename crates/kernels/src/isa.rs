@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use crate::PlanError;
 use crate::simd::Task;
+#[cfg(target_arch = "aarch64")]
+use crate::simd::neon::Neon;
 use crate::simd::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{avx2::Avx2, avx512::Avx512};
@@ -16,8 +18,10 @@ const VARIABLE: &str = "EFFICIENTNET_ISA";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Isa {
-    /// What every processor of the target has (on x86-64: SSE2, on 64-bit ARM: NEON, as the compiler sees fit).
+    /// What every processor of the target has (on x86-64: SSE2), as the compiler sees fit.
     Portable,
+    /// NEON: every 64-bit ARM processor.
+    Neon,
     /// AVX2 with FMA: x86-64 since 2013.
     Avx2,
     /// AVX-512F.
@@ -26,7 +30,7 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, slowest first.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
 
     /// Those that this processor has, slowest first.
     pub fn available() -> Vec<Self> {
@@ -53,7 +57,8 @@ impl Isa {
             Self::Avx2 => Avx2::detect().map(Detected::Avx2),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Avx512::detect().map(Detected::Avx512),
-            #[cfg(not(target_arch = "x86_64"))]
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => Neon::detect().map(Detected::Neon),
             _ => None,
         }
     }
@@ -63,6 +68,7 @@ impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Portable => "portable",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         })
@@ -84,6 +90,8 @@ impl FromStr for Isa {
 #[derive(Clone, Copy)]
 pub(crate) enum Detected {
     Portable(Portable),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
@@ -95,6 +103,8 @@ impl Detected {
     pub fn dispatch<T: Task>(self, task: T) -> T::Output {
         match self {
             Self::Portable(simd) => task.run(simd),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(simd) => task.run(simd),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(simd) => task.run(simd),
             #[cfg(target_arch = "x86_64")]
@@ -126,7 +136,7 @@ mod tests {
             assert_eq!(isa.to_string().parse(), Ok(isa));
         }
         let error = "sse9".parse::<Isa>().unwrap_err();
-        assert!(error.to_string().contains("portable, avx2 or avx512"), "{error}");
+        assert!(error.to_string().contains("portable, neon, avx2 or avx512"), "{error}");
     }
 
     #[test]

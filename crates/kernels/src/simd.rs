@@ -12,6 +12,8 @@ pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 pub(crate) mod math;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 pub(crate) mod portable;
 
 /// An operation on each of some vectors, `each!(s, N, i => operation)`, as a loop that is unrolled: in a closure it would not be

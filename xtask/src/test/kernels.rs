@@ -28,7 +28,7 @@ const PROGRAMS: [&str; 11] = [
 ];
 
 /// An instruction set, and whether this processor has it.
-fn instruction_sets() -> [(&'static str, bool); 3] {
+fn instruction_sets() -> [(&'static str, bool); 4] {
     #[cfg(target_arch = "x86_64")]
     let (avx2, avx512) = (
         std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma"),
@@ -36,7 +36,7 @@ fn instruction_sets() -> [(&'static str, bool); 3] {
     );
     #[cfg(not(target_arch = "x86_64"))]
     let (avx2, avx512) = (false, false);
-    [("portable", true), ("avx2", avx2), ("avx512", avx512)]
+    [("portable", true), ("neon", cfg!(target_arch = "aarch64")), ("avx2", avx2), ("avx512", avx512)]
 }
 
 /// Runs the programs under each instruction set, and prints a line for each.
