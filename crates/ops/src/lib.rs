@@ -33,8 +33,11 @@ pub mod optimise;
 mod path;
 #[cfg(feature = "flex")]
 mod pool;
+mod region;
 #[cfg(feature = "tch")]
 mod torch;
+#[cfg(feature = "tch")]
+mod torch_graph;
 
 pub use efficientnet_kernels::Activation;
 pub use extension::TrainingOps;
@@ -42,3 +45,4 @@ pub use functions::{
     Norm, SqueezeExcite, conv2d, mean_pool, norm_act, norm_act_frozen, scale_channels, silu,
 };
 pub use path::{PATH_VARIABLE, Path, is_fused, path, set_path};
+pub use region::{add_residual, in_region};
