@@ -16,7 +16,8 @@ use burn::backend::libtorch::TchTensor;
 use burn::backend::{LibTorch, TensorMetadata, ops::ConvOptions};
 use tch::Tensor;
 
-use crate::{Activation, TrainingOps, default, norm_sync};
+use crate::optimise::{AdamW, RmspropTf, Sgd};
+use crate::{Activation, TrainingOps, default, norm_sync, torch_update};
 
 /// The same numbers, as what a gradient is asked for.
 fn leaf(tensor: &TchTensor) -> Tensor {
@@ -192,5 +193,39 @@ impl TrainingOps for LibTorch {
 
     fn silu_backward(x: TchTensor, dy: TchTensor) -> TchTensor {
         TchTensor::new(x.tensor.silu_backward(&dy.tensor))
+    }
+
+    fn rmsprop_tf(
+        weight: TchTensor,
+        gradient: TchTensor,
+        mean_square: TchTensor,
+        momentum: TchTensor,
+        options: RmspropTf,
+    ) -> (TchTensor, TchTensor, TchTensor) {
+        torch_update::rmsprop_tf(weight, gradient, mean_square, momentum, options)
+    }
+
+    fn sgd(
+        weight: TchTensor,
+        gradient: TchTensor,
+        buffer: TchTensor,
+        options: Sgd,
+    ) -> (TchTensor, TchTensor) {
+        torch_update::sgd(weight, gradient, buffer, options)
+    }
+
+    fn adamw(
+        weight: TchTensor,
+        gradient: TchTensor,
+        first: TchTensor,
+        second: TchTensor,
+        options: AdamW,
+        t: u64,
+    ) -> (TchTensor, TchTensor, TchTensor) {
+        torch_update::adamw(weight, gradient, first, second, options, t)
+    }
+
+    fn lerp(average: TchTensor, value: TchTensor, amount: f32) -> TchTensor {
+        torch_update::lerp(average, value, amount)
     }
 }

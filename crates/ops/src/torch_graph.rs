@@ -17,6 +17,7 @@
 // Burn's next release leaves `tch` behind.
 #![allow(deprecated)]
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
@@ -127,8 +128,14 @@ impl Graph {
             let product = (&y.tensor * &dy.tensor).sum(y.tensor.kind());
             let leaves: Vec<_> = leaves.iter().map(|leaf| &leaf.tensor).collect();
             let gradients = tch::Tensor::run_backward(&[product], &leaves, false, false);
-            let gradients = gradients.into_iter().map(|gradient| gradient.defined().then_some(gradient));
-            *stage = Stage::Differentiated(gradients.collect());
+            // Two leaves may have been given the same memory, and whoever takes a gradient may write to it.
+            let mut seen = HashSet::new();
+            let apart = gradients.into_iter().map(|gradient| match gradient.defined() {
+                true if seen.insert(gradient.data_ptr()) => Some(gradient),
+                true => Some(gradient.copy()),
+                false => None,
+            });
+            *stage = Stage::Differentiated(apart.collect());
         }
         match &mut *stage {
             Stage::Differentiated(gradients) => {
