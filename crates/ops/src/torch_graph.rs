@@ -168,3 +168,104 @@ impl Backward<LibTorch, 2> for Attach {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::{Device, Distribution};
+
+    use super::*;
+    use crate::in_region;
+
+    fn device() -> Option<Device> {
+        efficientnet_backend::device("tch").ok().map(Device::autodiff)
+    }
+
+    fn start(device: &Device) -> (Linear, Tensor<2>) {
+        let x = Tensor::random([3, 4], Distribution::Default, device);
+        (LinearConfig::new(4, 2).init(device), x)
+    }
+
+    fn whole(module: &Linear, x: Tensor<2>) -> Tensor<2> {
+        in_region(module, x, |module: &Linear, x| module.forward(x).tanh())
+    }
+
+    /// How many tensors share a parameter's memory: those of a graph among them.
+    fn holders(module: &Linear) -> usize {
+        let weight = module.weight.val().try_into_primitive::<Torch>().unwrap();
+        Arc::strong_count(weight.primitive().storage.buffer_ref()) - 1
+    }
+
+    #[test]
+    fn gradients_are_those_of_burn() {
+        let Some(device) = device() else { return };
+        let (module, x) = start(&device);
+        let x = x.require_grad();
+        let upstream: Tensor<2> = Tensor::random([3, 2], Distribution::Default, &device);
+        let pass = |y: Tensor<2>| {
+            let gradients = (y * upstream.clone()).sum().backward();
+            let bias = module.bias.as_ref().unwrap().val();
+            let found = [x.grad(&gradients), module.weight.val().grad(&gradients)];
+            (found.map(Option::unwrap), bias.grad(&gradients).unwrap())
+        };
+        let (found, found_bias) = pass(whole(&module, x.clone()));
+        let (expected, expected_bias) = pass(module.forward(x.clone()).tanh());
+        for (found, expected) in found.into_iter().zip(expected) {
+            found.into_data().assert_approx_eq::<f32>(&expected.into_data(), Default::default());
+        }
+        found_bias.into_data().assert_approx_eq::<f32>(&expected_bias.into_data(), Default::default());
+    }
+
+    #[test]
+    fn a_graph_ends_with_its_backward_pass_or_with_the_next() {
+        let Some(device) = device() else { return };
+        let (module, x) = start(&device);
+        let alone = holders(&module);
+        let y = whole(&module, x.clone());
+        assert!(holders(&module) > alone);
+        let gradients = y.clone().sum().backward();
+        assert_eq!(holders(&module), alone, "the result holds the graph");
+        drop((y, gradients));
+
+        drop(whole(&module, x.clone()));
+        // Burn looks for what nobody can reach any more when it goes backwards.
+        let _ = whole(&module, x).sum().backward();
+        assert_eq!(holders(&module), alone, "what was dropped is still there");
+    }
+
+    #[test]
+    fn a_graph_serves_once() {
+        let Some(device) = device() else { return };
+        let (module, x) = start(&device);
+        let y = whole(&module, x);
+        let again = y.clone().mean();
+        let _ = y.sum().backward();
+        let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| again.backward()));
+        assert!(again.is_err(), "a second backward pass through the same graph");
+    }
+
+    #[test]
+    fn only_what_is_tracked_gets_a_gradient() {
+        let Some(device) = device() else { return };
+        let (module, x) = start(&device);
+        let mut module = module;
+        module.weight = module.weight.set_require_grad(false);
+        let gradients = whole(&module, x.clone()).sum().backward();
+        assert!(module.weight.val().grad(&gradients).is_none());
+        assert!(module.bias.as_ref().unwrap().val().grad(&gradients).is_some());
+        assert!(!whole(&module.no_grad(), x).is_require_grad());
+    }
+
+    #[test]
+    fn other_ways_stay_as_they_are() {
+        let Some(device) = device() else { return };
+        let on = |device: &Device| serves(&Tensor::<2>::zeros([1, 1], device));
+        assert!(on(&device));
+        let plain = efficientnet_backend::device("tch").unwrap();
+        assert!(!on(&plain), "without autodiff");
+        assert!(!on(&plain.autodiff().gradient_checkpointing()), "with checkpointing");
+        assert!(!on(&efficientnet_backend::device("flex").unwrap().autodiff()), "another backend");
+        let half = Tensor::<2>::zeros([1, 1], &device).cast(burn::tensor::DType::BF16);
+        assert!(!serves(&half), "16 bits");
+    }
+}
