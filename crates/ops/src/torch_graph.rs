@@ -4,8 +4,8 @@
 //! forward a second time on the way back, only to have a graph of one node. So LibTorch records a whole network at once:
 //!
 //! - on the way in, each tensor with a gradient (the parameters, perhaps the images) becomes a leaf of LibTorch's graph, with
-//!   the same memory. Inside, tensors are on the same device with autodiff, so that layers know that they train, but Burn
-//!   tracks none of them and records nothing;
+//!   the same memory. Inside, tensors are on the same device with autodiff, so that layers know that they train, but none of
+//!   them has a gradient in Burn's eyes, which keeps nothing;
 //! - on the way out, the result gets one node of Burn's graph for each of those tensors, in a row, since a node's number of
 //!   parents is part of its type. Each passes its gradient on as it is, and the first that is reached has LibTorch
 //!   compute the gradients of all leaves, of which each node then takes its own.
@@ -98,7 +98,7 @@ impl Entrance {
     }
 }
 
-/// Parameters are what a module has gradients for.
+/// Parameters come in. Running statistics have no gradient and stay the module's own, so that they move as anywhere else.
 impl ModuleMapper for Entrance {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, tensor, mapper) = param.consume();
