@@ -104,7 +104,7 @@ impl Block {
                 Some(shortcut) => shortcut.forward(residual),
                 None => residual,
             };
-            x = self.drop_path.forward(x) + residual;
+            x = ops::add_residual(self.drop_path.forward(x), residual);
         }
         match self.act_after_add {
             Some(act) => activate(act, x),

@@ -93,6 +93,10 @@ impl Network {
     /// # Panics
     /// Where the input has another number of channels or lives on another device than the network.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        efficientnet_ops::in_region(self, x, Self::logits)
+    }
+
+    fn logits(&self, x: Tensor<4>) -> Tensor<2> {
         let x = self.blocks().fold(self.forward_stem(x), |x, block| block.forward(x));
         self.classify(self.forward_head(x))
     }

@@ -3,7 +3,8 @@
 //!
 //! Burn composes them from small operations, of which each writes a map and keeps what its gradient needs. Here each is one
 //! [backend extension](TrainingOps) with its gradient written by hand, that keeps nothing but its input: on `flex` they
-//! are the kernels of [`efficientnet_kernels::training`], elsewhere the same mathematics in Burn's operations.
+//! are the kernels of [`efficientnet_kernels::training`], elsewhere the same mathematics in Burn's operations. On `tch` a whole network
+//! becomes one such operation, which LibTorch differentiates by itself: see [`in_region`].
 //!
 //! The functions of this crate take Burn's tensors and choose by themselves. Off an autodiff device, for other numbers than
 //! f32, on backends without an extension, or where [`set_path`] or the environment variable `EFFICIENTNET_OPS=composed` asks
@@ -33,8 +34,13 @@ pub mod optimise;
 mod path;
 #[cfg(feature = "flex")]
 mod pool;
+mod region;
 #[cfg(feature = "tch")]
 mod torch;
+#[cfg(feature = "tch")]
+mod torch_graph;
+#[cfg(feature = "tch")]
+mod torch_update;
 
 pub use efficientnet_kernels::Activation;
 pub use extension::TrainingOps;
@@ -42,3 +48,4 @@ pub use functions::{
     Norm, SqueezeExcite, conv2d, mean_pool, norm_act, norm_act_frozen, scale_channels, silu,
 };
 pub use path::{PATH_VARIABLE, Path, is_fused, path, set_path};
+pub use region::{add_residual, in_region};

@@ -99,15 +99,17 @@ pub fn lerp<const D: usize>(average: Tensor<D>, value: Tensor<D>, amount: f32) -
     average.clone() + (value - average) * amount
 }
 
-/// Only `flex` does these better than Burn's own operations.
+/// `flex` and `tch` do these better than Burn's own operations.
 fn is_fused<const D: usize>(weight: &Tensor<D>) -> bool {
     let device = weight.device();
-    let flex = match device.as_dispatch() {
+    let better = match device.as_dispatch() {
         #[cfg(feature = "flex")]
         DispatchDevice::Flex(_) => true,
+        #[cfg(feature = "tch")]
+        DispatchDevice::LibTorch(_) => true,
         _ => false,
     };
-    flex && path() == Path::Fused && weight.dtype() == DType::F32
+    better && path() == Path::Fused && weight.dtype() == DType::F32
 }
 
 fn decayed<const D: usize>(gradient: Tensor<D>, weight: &Tensor<D>, decay: f32) -> Tensor<D> {

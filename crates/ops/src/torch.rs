@@ -2,7 +2,9 @@
 //!
 //! Burn's LibTorch backend takes gradients apart into operations of its own (a depthwise weight's is a loop of tiny
 //! convolutions). ATen's kernels for them are reached through its autograd alone, so a gradient here runs the forward operation
-//! on leaves again and asks for `backward` of its product with `dy`. That costs one forward more and is still faster.
+//! on leaves again and asks for `backward` of its product with `dy`. That costs one forward more and is still faster. A whole network
+//! in f32 is spared it: see [`torch_graph`](crate::torch_graph), where the forward operations here are what LibTorch records. None of
+//! them writes in place.
 //!
 //! Maps are kept as `[batch, height, width, channels]` in memory (ATen's `channels_last`, its faster layout on a CPU), which Burn sees
 //! as strides: the first convolution brings them into that order, and what follows keeps the order of its input.
@@ -14,7 +16,8 @@ use burn::backend::libtorch::TchTensor;
 use burn::backend::{LibTorch, TensorMetadata, ops::ConvOptions};
 use tch::Tensor;
 
-use crate::{Activation, TrainingOps, default, norm_sync};
+use crate::optimise::{AdamW, RmspropTf, Sgd};
+use crate::{Activation, TrainingOps, default, norm_sync, torch_update};
 
 /// The same numbers, as what a gradient is asked for.
 fn leaf(tensor: &TchTensor) -> Tensor {
@@ -107,10 +110,27 @@ impl TrainingOps for LibTorch {
         }
         let [batch, _, height, width] = x.shape().dims::<4>().map(|size| size as i64);
         let (y, mean, inverse) = normalise(&x.tensor, &gamma.tensor, &beta.tensor, epsilon);
+        // Statistics have no gradient, and outlive the graph.
+        let (mean, inverse) = (mean.detach(), inverse.detach());
         let variance = (inverse.pow_tensor_scalar(-2) - epsilon).clamp_min(0.0);
         let count = Tensor::full([1], batch * height * width, (y.kind(), y.device()));
         let y = activate(activation, y);
         (TchTensor::new(y), TchTensor::new(mean), TchTensor::new(variance), TchTensor::new(count))
+    }
+
+    fn norm_act_frozen(
+        x: TchTensor,
+        gamma: TchTensor,
+        beta: TchTensor,
+        mean: TchTensor,
+        variance: TchTensor,
+        epsilon: f64,
+        activation: Activation,
+    ) -> TchTensor {
+        let [gamma, beta, mean, variance] =
+            [&gamma, &beta, &mean, &variance].map(|values| Some(&values.tensor));
+        let y = x.tensor.batch_norm(gamma, beta, mean, variance, false, 0.0, epsilon, false);
+        TchTensor::new(activate(activation, y))
     }
 
     fn norm_act_backward(
@@ -140,6 +160,29 @@ impl TrainingOps for LibTorch {
         (dx, dgamma, dbeta)
     }
 
+    fn scale_channels(x: TchTensor, gate: TchTensor) -> TchTensor {
+        TchTensor::new(&x.tensor * &gate.tensor)
+    }
+
+    fn squeeze_excite(
+        x: TchTensor,
+        reduce: TchTensor,
+        reduce_bias: TchTensor,
+        expand: TchTensor,
+        expand_bias: TchTensor,
+        activation: Activation,
+    ) -> (TchTensor, TchTensor, TchTensor, TchTensor) {
+        let linear = |x: &Tensor, weight: &TchTensor, bias: &TchTensor| {
+            x.linear(&weight.tensor.flatten(1, 3), Some(&bias.tensor))
+        };
+        let mean = x.tensor.mean_dim([2i64, 3].as_slice(), false, None);
+        let squeezed = linear(&mean, &reduce, &reduce_bias);
+        let active = activate(activation, squeezed.shallow_clone());
+        let gate = linear(&active, &expand, &expand_bias).sigmoid().unsqueeze(-1).unsqueeze(-1);
+        let y = &x.tensor * &gate;
+        (TchTensor::new(y), TchTensor::new(mean), TchTensor::new(squeezed), TchTensor::new(gate))
+    }
+
     fn mean_pool(x: TchTensor) -> TchTensor {
         TchTensor::new(x.tensor.mean_dim([2i64, 3].as_slice(), true, None))
     }
@@ -150,5 +193,39 @@ impl TrainingOps for LibTorch {
 
     fn silu_backward(x: TchTensor, dy: TchTensor) -> TchTensor {
         TchTensor::new(x.tensor.silu_backward(&dy.tensor))
+    }
+
+    fn rmsprop_tf(
+        weight: TchTensor,
+        gradient: TchTensor,
+        mean_square: TchTensor,
+        momentum: TchTensor,
+        options: RmspropTf,
+    ) -> (TchTensor, TchTensor, TchTensor) {
+        torch_update::rmsprop_tf(weight, gradient, mean_square, momentum, options)
+    }
+
+    fn sgd(
+        weight: TchTensor,
+        gradient: TchTensor,
+        buffer: TchTensor,
+        options: Sgd,
+    ) -> (TchTensor, TchTensor) {
+        torch_update::sgd(weight, gradient, buffer, options)
+    }
+
+    fn adamw(
+        weight: TchTensor,
+        gradient: TchTensor,
+        first: TchTensor,
+        second: TchTensor,
+        options: AdamW,
+        t: u64,
+    ) -> (TchTensor, TchTensor, TchTensor) {
+        torch_update::adamw(weight, gradient, first, second, options, t)
+    }
+
+    fn lerp(average: TchTensor, value: TchTensor, amount: f32) -> TchTensor {
+        torch_update::lerp(average, value, amount)
     }
 }

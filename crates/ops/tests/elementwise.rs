@@ -71,6 +71,11 @@ fn mean_pooling_and_its_gradient() {
     }
 }
 
+/// The devices whose updates are in place.
+fn in_place() -> Vec<Device> {
+    [Some(flex()), efficientnet_backend::device("tch").ok()].into_iter().flatten().collect()
+}
+
 /// Three steps on `device`; all state after them.
 fn steps(device: &Device, transposed: bool) -> Vec<Tensor<2>> {
     let start = |seed| {
@@ -107,22 +112,41 @@ fn steps(device: &Device, transposed: bool) -> Vec<Tensor<2>> {
 #[test]
 fn optimisers_in_place_and_composed_agree() {
     let ndarray = efficientnet_backend::device("ndarray").unwrap();
-    for transposed in [false, true] {
-        let (found, expected) = (steps(&flex(), transposed), steps(&ndarray, transposed));
-        for (i, (found, expected)) in found.into_iter().zip(expected).enumerate() {
-            assert_close(&format!("state {i}"), found, expected.to_device(&flex()), FORWARD);
+    for device in in_place() {
+        for transposed in [false, true] {
+            let (found, expected) = (steps(&device, transposed), steps(&ndarray, transposed));
+            for (i, (found, expected)) in found.into_iter().zip(expected).enumerate() {
+                let what = format!("state {i} on {device:?}");
+                assert_close(&what, found, expected.to_device(&device), FORWARD);
+            }
         }
     }
 }
 
 #[test]
-fn an_update_leaves_other_holders_of_the_weight_alone() {
-    let weight: Tensor<1> = tensor([5], 1, &flex());
-    let (before, held) = (numbers(weight.clone()), weight.clone());
-    let options = Sgd { learning_rate: 0.1, momentum: 0.9, nesterov: false, weight_decay: 0.0 };
-    let [after, _] = optimise::sgd(weight, held.ones_like(), held.zeros_like(), options);
-    assert_eq!(numbers(held), before);
-    assert_close("after", after, tensor([5], 1, &flex()) - 0.1, FORWARD);
+fn an_update_leaves_other_holders_alone() {
+    for device in in_place() {
+        let start = |seed| -> Tensor<1> { tensor([5], seed, &device) };
+        let held = [1, 2, 3, 4].map(start);
+        let before = held.clone().map(numbers);
+        let [weight, gradient, first, second] = &held;
+        let all = || (weight.clone(), gradient.clone(), first.clone(), second.clone());
+        let options = Sgd { learning_rate: 0.1, momentum: 0.9, nesterov: true, weight_decay: 0.1 };
+        let (w, g, b, _) = all();
+        let _ = optimise::sgd(w, g, b, options);
+        let options = Sgd { nesterov: false, weight_decay: 0.0, ..options };
+        let [after, _] = optimise::sgd(weight.clone(), weight.ones_like(), weight.zeros_like(), options);
+        assert_close("after", after, start(1) - 0.1, FORWARD);
+        let options =
+            RmspropTf { learning_rate: 0.1, decay: 0.9, momentum: 0.9, epsilon: 1e-3, weight_decay: 1e-2 };
+        let (w, g, s, m) = all();
+        let _ = optimise::rmsprop_tf(w, g, s, m, options);
+        let options = AdamW { learning_rate: 0.1, betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 1e-2 };
+        let (w, g, m, v) = all();
+        let _ = optimise::adamw(w, g, m, v, options, 1);
+        let _ = optimise::lerp(weight.clone(), gradient.clone(), 0.5);
+        assert_eq!(held.map(numbers), before, "{device:?}");
+    }
 }
 
 /// Four parameters of squeeze-and-excitation.
