@@ -1,5 +1,6 @@
 //! Networks in training on `tch`, which LibTorch records and differentiates as a whole, against the composed path.
 
+#![cfg(feature = "tch")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::collections::BTreeMap;
@@ -15,10 +16,10 @@ use efficientnet_ops::{Path, set_path};
 /// The path is the process's, and so are random numbers: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// `tch` with autodiff, where it is compiled in.
-fn device() -> Option<(Device, MutexGuard<'static, ()>)> {
-    let device = efficientnet_backend::device("tch").ok()?.autodiff();
-    Some((device, ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())))
+/// `tch` with autodiff.
+fn device() -> (Device, MutexGuard<'static, ()>) {
+    let device = efficientnet_backend::device("tch").unwrap().autodiff();
+    (device, ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
 }
 
 /// Few channels and blocks of a family, with what is random in training or without.
@@ -155,7 +156,7 @@ fn compare(what: &str, network: &Network, device: &Device) {
 
 #[test]
 fn networks_learn_as_on_the_composed_path() {
-    let Some((device, _alone)) = device() else { return };
+    let (device, _alone) = device();
     for name in ["efficientnet-b0", "efficientnetv2-s", "mobilenetv2", "resnet18"] {
         let spec = ArchSpec { activation: Activation::Silu, ..small(name, false) };
         compare(name, &network(&spec, &device), &device);
@@ -165,7 +166,7 @@ fn networks_learn_as_on_the_composed_path() {
 /// Its gradient is had from its result, so nothing may be added to that in place, nor to a block's input.
 #[test]
 fn networks_with_relu_can_be_differentiated() {
-    let Some((device, _alone)) = device() else { return };
+    let (device, _alone) = device();
     for name in ["efficientnet-b0", "efficientnetv2-s", "resnet18"] {
         for activation in [Activation::Relu, Activation::Relu6] {
             let network = network(&ArchSpec { activation, ..small(name, true) }, &device);
@@ -179,7 +180,7 @@ fn networks_with_relu_can_be_differentiated() {
 
 #[test]
 fn what_is_frozen_stays_so() {
-    let Some((device, _alone)) = device() else { return };
+    let (device, _alone) = device();
     let start = network(&small("efficientnet-b0", false), &device);
     let copy = || start.valid().train();
     compare("frozen normalisation", &copy().with_frozen_norm(), &device);
@@ -195,7 +196,7 @@ fn what_is_frozen_stays_so() {
 
 #[test]
 fn gradients_of_batches_add_up() {
-    let Some((device, _alone)) = device() else { return };
+    let (device, _alone) = device();
     let start = network(&small("efficientnet-b0", false), &device);
     let together = |network: &Network| {
         let losses = [1, 2].map(|seed| weighted(network.forward(images(seed, &device))));
@@ -222,7 +223,7 @@ fn gradients_of_batches_add_up() {
 
 #[test]
 fn random_layers_draw_the_same_numbers_on_both_paths() {
-    let Some((device, _alone)) = device() else { return };
+    let (device, _alone) = device();
     let start = network(&small("efficientnet-b0", true), &device);
     let x = images(5, &device);
     let [(found, _), (expected, _)] = on_both_paths(&start, |network| {
@@ -240,7 +241,7 @@ fn random_layers_draw_the_same_numbers_on_both_paths() {
 
 #[test]
 fn taps_give_the_gradients_of_the_whole() {
-    let Some((device, _alone)) = device() else { return };
+    let (device, _alone) = device();
     let start = network(&small("efficientnet-b0", false), &device);
     let gradients = [false, true].map(|taps| {
         let network = start.valid().train();
@@ -256,7 +257,7 @@ fn taps_give_the_gradients_of_the_whole() {
 
 #[test]
 fn a_weight_that_changes_before_the_backward_pass_does_no_harm() {
-    let Some((device, _alone)) = device() else { return };
+    let (device, _alone) = device();
     let start = network(&small("efficientnet-b0", false), &device);
     let gradients = [false, true].map(|changes| {
         let network = start.valid().train();
@@ -283,7 +284,7 @@ impl burn::module::ModuleMapper for Descend {
 
 #[test]
 fn a_graph_that_is_dropped_or_used_up_leaves_the_next_one_alone() {
-    let Some((device, _alone)) = device() else { return };
+    let (device, _alone) = device();
     let start = network(&small("efficientnet-b0", false), &device);
     let expected = {
         let network = start.valid().train();
