@@ -2,8 +2,9 @@
 //!
 //!     cargo run --release -p efficientnet-kernels --example int8 -- efficientnet-lite0 mobilenetv2
 //!
-//! `rounds=40` sets how often each layer is timed. Every 1x1 convolution of the networks, one image, one thread: the crate's own product in f32
-//! beside three of bytes (`product.rs`), in turn, medians. Then what the whole network would take at best.
+//! Every 1x1 convolution of the networks, one image, one thread: the crate's own product in f32 beside three of bytes
+//! (`product.rs`), in turn, medians; `rounds=40` sets how often. Those that a depthwise convolution follows go a
+//! few rows at a time, which stay in the second cache, for a network never stores their maps. Then what the whole network would take.
 
 #[cfg(target_arch = "x86_64")]
 mod network;
@@ -67,11 +68,12 @@ mod timed {
             Self { product, input: fresh.clone(), fresh, output }
         }
 
-        fn time(&mut self) -> f64 {
-            self.input.copy_from_slice(&self.fresh);
+        /// In us, for these many numbers in and out.
+        fn time(&mut self, [before, after]: [usize; 2]) -> f64 {
+            self.input[..before].copy_from_slice(&self.fresh[..before]);
             let start = Instant::now();
             // SAFETY: `main` has asked for the instructions.
-            unsafe { self.product.run(&self.input, &mut self.output) };
+            unsafe { self.product.run(&self.input[..before], &mut self.output[..after]) };
             start.elapsed().as_secs_f64() * 1e6
         }
     }
@@ -81,87 +83,113 @@ mod timed {
         times[times.len() / 2]
     }
 
+    fn least(times: &mut [f64]) -> f64 {
+        times.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
     /// Each step of a run, in us.
-    fn steps(plan: &Plan, channels: usize, side: usize, image: &[f32]) -> Result<Vec<f64>, PlanError> {
-        let data = &image[..channels * side * side];
-        let times = plan.step_times(Images { data, batch: 1, height: side, width: side })?;
+    fn steps(plan: &Plan, data: &[f32], height: usize, width: usize) -> Result<Vec<f64>, PlanError> {
+        let times = plan.step_times(Images { data, batch: 1, height, width })?;
         Ok(times.iter().map(|time| time.as_secs_f64() * 1e6).collect())
     }
 
-    pub fn network(name: &str, rounds: usize) -> Result<(), Box<dyn Error>> {
-        let model = efficientnet_arch::models().iter().find(|model| model.name == name);
-        let network = Network::new(&model.ok_or(format!("no network has the name {name}"))?.spec())?;
+    /// What was timed, each as often as there were rounds.
+    struct Times {
+        /// f32 and the three schemes, of each 1x1 convolution.
+        layers: Vec<[Vec<f64>; 4]>,
+        /// Each step of the whole network in f32.
+        steps: Vec<Vec<f64>>,
+        /// Bytes to f32 and back around all depthwise convolutions.
+        conversions: Vec<f64>,
+    }
+
+    fn measure(network: &Network, rounds: usize) -> Result<Times, PlanError> {
         let plans = network.layers.iter().map(Layer::plan).collect::<Result<Vec<_>, _>>()?;
         let mut bytes: Vec<_> =
             network.layers.iter().map(|layer| Scheme::ALL.map(|scheme| Bytes::new(scheme, layer))).collect();
-        let image = Random(5).floats(3 * network.side * network.side, 2.0);
+        let side = network.side;
+        let image = Random(5).floats(3 * side * side, 2.0);
         let largest = network.depthwise.iter().flatten().max().copied().unwrap_or(0);
-        let (from, mut to) = (vec![7_u8; largest], vec![0_u8; largest]);
-        // f32 and the three schemes, of each layer; the whole network, its steps without depthwise or 1x1 layers, conversions.
-        let mut layers = vec![[const { Vec::new() }; 4]; network.layers.len()];
-        let (mut whole, mut ends, mut conversions) = (Vec::new(), Vec::new(), Vec::new());
+        let (from, mut to) = (vec![7; largest], vec![0; largest]);
+        let mut times = Times {
+            layers: vec![[const { Vec::new() }; 4]; network.layers.len()],
+            steps: vec![Vec::new(); steps(&network.plan, &image, side, side)?.len()],
+            conversions: Vec::new(),
+        };
         for _ in 0..rounds {
             // All layers in a round, so that their weights come from where they would in a network.
-            for ((layer, plan), (bytes, times)) in
-                network.layers.iter().zip(&plans).zip(bytes.iter_mut().zip(&mut layers))
-            {
-                times[0].push(steps(plan, 1, layer.side, &image)?.last().copied().unwrap_or(0.0));
-                for (bytes, times) in bytes.iter_mut().zip(&mut times[1..]) {
-                    times.push(bytes.time());
+            for (i, layer) in network.layers.iter().enumerate() {
+                let (rows, side) = (layer.rows(), layer.side);
+                let repeats = side.div_ceil(rows);
+                let share = side as f64 / (rows * repeats) as f64;
+                let mut sum = 0.0;
+                for _ in 0..repeats {
+                    let all = steps(&plans[i], &image[..rows * side], rows, side)?;
+                    sum += share * all.last().copied().unwrap_or(0.0);
+                }
+                times.layers[i][0].push(sum);
+                for (bytes, times) in bytes[i].iter_mut().zip(&mut times.layers[i][1..]) {
+                    let lengths = [layer.k, layer.n].map(|channels| channels * rows * side);
+                    times.push((0..repeats).map(|_| share * bytes.time(lengths)).sum());
                 }
             }
-            let times = steps(&network.plan, 3, network.side, &image)?;
-            whole.push(times.iter().sum());
-            // The last two: the classifier, and the mean where it is a step.
-            ends.push(times.last().copied().unwrap_or(0.0));
+            for (times, time) in times.steps.iter_mut().zip(steps(&network.plan, &image, side, side)?) {
+                times.push(time);
+            }
             let start = Instant::now();
             for &[before, after] in &network.depthwise {
                 // SAFETY: `main` has asked for the instructions.
                 unsafe { convert(&from[..before], &mut to[..after], 0.02) };
             }
-            conversions.push(start.elapsed().as_secs_f64() * 1e6);
+            times.conversions.push(start.elapsed().as_secs_f64() * 1e6);
         }
+        Ok(times)
+    }
+
+    fn row(name: &str, macs: usize, times: [f64; 4]) {
+        let speed = |time: f64| 2e-3 * macs as f64 / time;
+        print!("{name:<24}{:>8.2} |{:>7.0}{:>7.1}", macs as f64 / 1e6, times[0], speed(times[0]));
+        for time in &times[1..] {
+            print!(" |{time:>7.0}{:>7.1}{:>6.2}", speed(*time), time / times[0]);
+        }
+        println!();
+    }
+
+    pub fn network(name: &str, rounds: usize) -> Result<(), Box<dyn Error>> {
+        let model = efficientnet_arch::models().iter().find(|model| model.name == name);
+        let network = Network::new(&model.ok_or(format!("no network has the name {name}"))?.spec())?;
+        let mut times = measure(&network, rounds)?;
         println!("{name}, {} px, one image, one thread, medians of {rounds}\n", network.side);
-        println!(
-            "{:<24}{:>8}{:>9}{:>7}   {}",
-            "1x1 convolution",
-            "M mults",
-            "f32, us",
-            "GOP/s",
-            "us, GOP/s and ratio to f32: 7-bit weights; exact; both of 7 bits"
-        );
-        let mut sums = [0.0; 4];
-        let mut macs = 0;
-        let row = |name: &str, macs: usize, times: [f64; 4]| {
-            let speed = |time: f64| 2e-3 * macs as f64 / time;
-            print!("{name:<24}{:>8.2}{:>9.0}{:>7.1}", macs as f64 / 1e6, times[0], speed(times[0]));
-            for time in &times[1..] {
-                print!("{time:>9.0}{:>7.1}{:>6.2}", speed(*time), time / times[0]);
-            }
-            println!();
-        };
-        for (layer, times) in network.layers.iter().zip(&mut layers) {
-            let times: [f64; 4] = std::array::from_fn(|i| median(&mut times[i]));
-            row(&layer.name, layer.macs(), times);
-            sums.iter_mut().zip(times).for_each(|(sum, time)| *sum += time);
-            macs += layer.macs();
+        print!("{:<24}{:>8} |{:>14}", "1x1 convolution", "", "f32");
+        println!("{}", Scheme::NAMES.map(|name| format!(" |{name:>20}")).concat());
+        print!("{:<24}{:>8} |{:>7}{:>7}", "", "M mults", "us", "GOP/s");
+        println!("{}", format!(" |{:>7}{:>7}{:>6}", "us", "GOP/s", "ratio").repeat(3));
+        for (layer, times) in network.layers.iter().zip(&mut times.layers) {
+            row(&layer.name, layer.macs(), std::array::from_fn(|i| median(&mut times[i])));
         }
-        row("all 1x1 convolutions", macs, sums);
-        let (whole, ends, conversions) = (median(&mut whole), median(&mut ends), median(&mut conversions));
-        println!(
-            "\nthe whole network in f32: {whole:.0} us; conversions around its depthwise convolutions: {conversions:.0} us"
-        );
-        for (scheme, product) in Scheme::ALL.iter().zip(&sums[1..]) {
-            let free = whole - sums[0] + product;
+        let macs = network.layers.iter().map(Layer::macs).sum();
+        for (name, of) in [("medians", median as fn(&mut [f64]) -> f64), ("the least", least)] {
+            let sums: [f64; 4] =
+                std::array::from_fn(|i| times.layers.iter_mut().map(|times| of(&mut times[i])).sum());
+            row(&format!("all, {name}"), macs, sums);
+            // Step by step, for a whole run is seldom left alone by other work. The last one is the classifier.
+            let steps: Vec<f64> = times.steps.iter_mut().map(|times| of(times)).collect();
+            let (whole, classifier) = (steps.iter().sum::<f64>(), steps.last().copied().unwrap_or(0.0));
+            let conversions = of(&mut times.conversions);
             println!(
-                "{scheme:?}: the whole network with bytes in its 1x1 convolutions {:.0} us ({:.2}), were conversions free \
-                 {free:.0} us ({:.2}), were all but products and classifier free {:.0} us ({:.2})",
-                free + conversions,
-                (free + conversions) / whole,
-                free / whole,
-                product + ends,
-                (product + ends) / whole,
+                "  the network: {whole:.0} us in f32; {conversions:.0} us for conversions around depthwise convolutions"
             );
+            println!(
+                "  1x1 in bytes: and all else as it is | were conversions free | were all but the classifier free"
+            );
+            for (name, product) in Scheme::NAMES.iter().zip(&sums[1..]) {
+                let free = whole - sums[0] + product;
+                print!("  {name:<22}");
+                for time in [free + conversions, free, product + classifier] {
+                    print!("{time:>8.0} us ({:.2})", time / whole);
+                }
+                println!();
+            }
         }
         println!();
         Ok(())

@@ -30,11 +30,19 @@ pub struct Layer {
     pub n: usize,
     pub side: usize,
     pub act: bool,
+    /// Whether a depthwise convolution follows, so that a network never stores the map.
+    pub fused: bool,
 }
 
 impl Layer {
     pub fn macs(&self) -> usize {
         self.k * self.n * self.side * self.side
+    }
+
+    /// Rows at a time: of a map that is never stored, as many as leave it in half of the second cache in f32.
+    pub fn rows(&self) -> usize {
+        let most = if self.fused { (64 << 10) / (self.n * self.side) } else { self.side };
+        most.clamp(1, self.side)
     }
 
     /// The convolution alone, as the last step: the one before it brings an image of one channel into blocks.
@@ -67,30 +75,31 @@ impl Network {
     pub fn new(spec: &ArchSpec) -> Result<Self, PlanError> {
         let mut side = spec.resolution();
         let (mut layers, mut depthwise) = (Vec::new(), Vec::new());
-        let mut note = |unit: &ConvUnit, role: &str| {
+        let mut note = |unit: &ConvUnit| {
             let (pixels, k, n) = (side * side, unit.in_channels, unit.out_channels);
             side = side.div_ceil(unit.stride);
             if unit.is_depthwise() {
                 depthwise.push([pixels * k, side * side * n]);
             } else if unit.kernel == 1 {
-                layers.push(Layer { name: format!("{role} {k}-{n}, {side} px"), k, n, side, act: unit.act });
+                let name = format!("{} {k}-{n}, {side} px", unit.role);
+                layers.push(Layer { name, k, n, side, act: unit.act, fused: unit.role == "expand" });
             }
         };
         let same = spec.padding == arch::Padding::Same;
         let mut builder = Builder::new(spec.in_channels, if same { Padding::Same } else { Padding::NONE })?;
         let mut x = builder.conv(builder.plan.input(), &spec.stem.conv, None)?;
-        note(&spec.stem.conv, "stem");
+        note(&spec.stem.conv);
         for block in spec.blocks() {
             let shortcut = (block.residual == arch::Residual::Identity).then_some(x);
             for (i, unit) in block.units.iter().enumerate() {
                 let last = i + 1 == block.units.len();
                 x = builder.conv(x, unit, shortcut.filter(|_| last))?;
-                note(unit, if last { "project" } else { "expand" });
+                note(unit);
             }
         }
         if let Some(head) = &spec.head {
             x = builder.conv(x, head, None)?;
-            note(head, "head");
+            note(head);
         }
         x = builder.plan.global_average_pool(x)?;
         let weight = builder.random.floats(spec.num_features() * spec.num_classes, 0.05);

@@ -6,7 +6,8 @@ use std::arch::x86_64::*;
 /// How products of two bytes are kept from overflowing 16 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// Weights of 7 bits: two products of bytes fit the 16 bits that `maddubs` has for them.
+    /// Weights of 7 bits: two products of bytes fit the 16 bits that `maddubs` has for them. So they do where two
+    /// neighbours' weights of one sign add up to no more than 128.
     Seven,
     /// Weights of 8 bits; both sides are widened to 16 bits, their products are exact in 32.
     Exact,
@@ -16,6 +17,7 @@ pub enum Scheme {
 
 impl Scheme {
     pub const ALL: [Self; 3] = [Self::Seven, Self::Exact, Self::SevenBoth];
+    pub const NAMES: [&str; 3] = ["weights of 7 bits", "16 bits inside", "both of 7 bits"];
 
     /// Largest weight and largest activation.
     pub fn largest(self) -> (i8, u8) {
@@ -41,8 +43,8 @@ pub struct Product {
     wide: Vec<i16>,
 }
 
-/// Bytes of activations that stay in the first cache while all panels of weights pass by.
-const STRIP: usize = 12 << 10;
+/// Bytes of activations, in and out, that stay in the first cache while all panels of weights pass by.
+const STRIP: usize = 24 << 10;
 
 impl Product {
     /// `weights` is `[n][k]`.
@@ -84,7 +86,7 @@ impl Product {
     pub unsafe fn run(&mut self, input: &[u8], output: &mut [u8]) {
         let pixels = input.len() / self.k;
         assert!(input.len() == pixels * self.k && output.len() == pixels * self.n);
-        let strip = (STRIP / self.k).next_multiple_of(12).max(12);
+        let strip = (STRIP / (self.k + self.n)).max(1).next_multiple_of(12);
         for (input, output) in input.chunks(strip * self.k).zip(output.chunks_mut(strip * self.n)) {
             // SAFETY: the instructions are there; a strip has whole pixels of both sides.
             unsafe {
@@ -111,7 +113,8 @@ impl Product {
         let steps = if SCHEME == 1 { self.k / 2 } else { self.k / 4 };
         let mut weights = self.weights.as_ptr();
         for (first, blocks) in panels(self.n) {
-            let most = if blocks == 2 { 6 } else { 4 };
+            // As many as there are registers for; two inputs and two products at a time need more of them.
+            let most = if blocks == 2 && SCHEME != 2 { 6 } else { 4 };
             let mut pixel = 0;
             while pixel < pixels {
                 // What is left is spread over the last tiles: one of a single pixel would wait for its own sums.
@@ -187,7 +190,9 @@ impl Product {
             }
             step += at_once;
         }
-        let top = _mm256_set1_epi16(i16::from(self.scheme.largest().1));
+        // Packing cuts off at 255.
+        let top = _mm256_set1_epi16(127);
+        let cut = |words| if SCHEME == 2 { _mm256_min_epi16(words, top) } else { words };
         for (row, sums) in sums.iter().enumerate() {
             let mut out = [_mm256_setzero_si256(); 4];
             for (block, &sum) in sums.iter().enumerate() {
@@ -201,16 +206,16 @@ impl Product {
                 };
                 out[block] = _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, offset));
             }
-            // Packing goes by halves of a register; the permutation puts them in order. It also cuts off.
+            // Packing goes by halves of a register; the permutation puts them in order.
             let half = |a, b| _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xD8);
-            let words = _mm256_min_epi16(half(out[0], out[1]), top);
+            let words = cut(half(out[0], out[1]));
             let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
             // SAFETY: 16 channels, and 8 more where there is a third block, are this tile's in each pixel.
             unsafe {
                 let y = y.add(row * self.n);
                 _mm_storeu_si128(y.cast(), bytes);
                 if BLOCKS == 3 {
-                    let words = _mm256_castsi256_si128(_mm256_min_epi16(half(out[2], out[2]), top));
+                    let words = _mm256_castsi256_si128(cut(half(out[2], out[2])));
                     _mm_storel_epi64(y.add(16).cast(), _mm_packus_epi16(words, words));
                 }
             }
