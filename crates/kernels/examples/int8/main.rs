@@ -3,8 +3,9 @@
 //!     cargo run --release -p efficientnet-kernels --example int8 -- efficientnet-lite0 mobilenetv2
 //!
 //! Every 1x1 convolution of the networks, one image, one thread: the crate's own product in f32 beside three of bytes
-//! (`product.rs`), in turn, medians; `rounds=40` sets how often. Those that a depthwise convolution follows go a
-//! few rows at a time, which stay in the second cache, for a network never stores their maps. Then what the whole network would take.
+//! (`product.rs`), in turn, medians; `rounds=40` sets how often. Those that a depthwise convolution follows go a few rows
+//! at a time, which stay in the second cache, for a network never stores their maps. Then what the whole network would
+//! take if these were in bytes; adding the shortcuts in bytes is not in it.
 
 #[cfg(target_arch = "x86_64")]
 mod network;
@@ -35,9 +36,15 @@ mod timed {
         fn new(scheme: Scheme, layer: &Layer) -> Self {
             let mut random = Random(layer.macs() as u64);
             let (weight, top) = scheme.largest();
-            let weights: Vec<i8> = (0..layer.k * layer.n)
-                .map(|_| (random.bits() % (2 * weight as u64 + 1)) as i8 - weight)
+            let mut weights: Vec<i8> = (0..layer.k * layer.n)
+                .map(|_| ((random.bits() % (2 * weight as u64 + 1)) as i16 - i16::from(weight)) as i8)
                 .collect();
+            if scheme == Scheme::Pairs {
+                for pair in weights.chunks_exact_mut(2) {
+                    let first = i16::from(pair[0]);
+                    pair[1] = i16::from(pair[1]).clamp(-128 - first.min(0), 128 - first.max(0)) as i8;
+                }
+            }
             let mut fresh: Vec<u8> = (0..layer.k * layer.side * layer.side)
                 .map(|_| (random.bits() % (u64::from(top) + 1)) as u8)
                 .collect();
@@ -157,7 +164,11 @@ mod timed {
 
     pub fn network(name: &str, rounds: usize) -> Result<(), Box<dyn Error>> {
         let model = efficientnet_arch::models().iter().find(|model| model.name == name);
-        let network = Network::new(&model.ok_or(format!("no network has the name {name}"))?.spec())?;
+        let spec = model.ok_or(format!("no network has the name {name}"))?.spec();
+        if spec.blocks().any(|block| block.se.is_some() || block.units.len() == 1) {
+            return Err(format!("{name} has more than depthwise and 1x1 convolutions").into());
+        }
+        let network = Network::new(&spec)?;
         let mut times = measure(&network, rounds)?;
         println!("{name}, {} px, one image, one thread, medians of {rounds}\n", network.side);
         print!("{:<24}{:>8} |{:>14}", "1x1 convolution", "", "f32");
@@ -180,7 +191,7 @@ mod timed {
                 "  the network: {whole:.0} us in f32; {conversions:.0} us for conversions around depthwise convolutions"
             );
             println!(
-                "  1x1 in bytes: and all else as it is | were conversions free | were all but the classifier free"
+                "  1x1 in bytes: all else as it is | were conversions free | were all but the classifier free"
             );
             for (name, product) in Scheme::NAMES.iter().zip(&sums[1..]) {
                 let free = whole - sums[0] + product;
@@ -199,7 +210,7 @@ mod timed {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        let mut rounds = 40;
+        let mut rounds = 40_usize;
         let mut names = Vec::new();
         for argument in std::env::args().skip(1) {
             match argument.strip_prefix("rounds=") {
@@ -210,7 +221,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if names.is_empty() {
             names = ["efficientnet-lite0", "mobilenetv2"].map(String::from).into();
         }
-        return names.iter().try_for_each(|name| timed::network(name, rounds));
+        return names.iter().try_for_each(|name| timed::network(name, rounds.max(1)));
     }
     println!("This measures a product of bytes for x86-64 with AVX2, which this processor lacks.");
     Ok(())

@@ -6,24 +6,23 @@ use std::arch::x86_64::*;
 /// How products of two bytes are kept from overflowing 16 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// Weights of 7 bits: two products of bytes fit the 16 bits that `maddubs` has for them. So they do where two
-    /// neighbours' weights of one sign add up to no more than 128.
-    Seven,
+    /// Weights of 8 bits whose neighbours, where they have one sign, add up to no more than 128: then two products fit the
+    /// 16 bits that `maddubs` has for them. All weights of 7 bits are such.
+    Pairs,
     /// Weights of 8 bits; both sides are widened to 16 bits, their products are exact in 32.
-    Exact,
+    Widened,
     /// Weights and activations of 7 bits: four products fit, so that half as many additions to 32 bits are needed.
     SevenBoth,
 }
 
 impl Scheme {
-    pub const ALL: [Self; 3] = [Self::Seven, Self::Exact, Self::SevenBoth];
-    pub const NAMES: [&str; 3] = ["weights of 7 bits", "16 bits inside", "both of 7 bits"];
+    pub const ALL: [Self; 3] = [Self::Pairs, Self::Widened, Self::SevenBoth];
+    pub const NAMES: [&str; 3] = ["8 bits in pairs", "8 bits, widened", "both of 7 bits"];
 
     /// Largest weight and largest activation.
     pub fn largest(self) -> (i8, u8) {
         match self {
-            Self::Seven => (63, 255),
-            Self::Exact => (127, 255),
+            Self::Pairs | Self::Widened => (127, 255),
             Self::SevenBoth => (63, 127),
         }
     }
@@ -58,7 +57,7 @@ impl Product {
         assert!(k % 8 == 0 && n % 8 == 0 && n >= 16 && weights.len() == k * n);
         assert!(scale.len() == n && offset.len() == n);
         let mut bytes: Vec<[u8; 32]> = Vec::new();
-        let each = if scheme == Scheme::Exact { 2 } else { 4 };
+        let each = if scheme == Scheme::Widened { 2 } else { 4 };
         for (first, blocks) in panels(n) {
             for (step, block) in (0..k / each).flat_map(|step| (0..blocks).map(move |block| (step, block))) {
                 let mut vector = [0; 32];
@@ -66,7 +65,7 @@ impl Product {
                     let row = &weights[(first + block * 8 + lane) * k + step * each..][..each];
                     for (i, &weight) in row.iter().enumerate() {
                         match scheme {
-                            Scheme::Exact => vector[lane * 4 + i * 2..][..2]
+                            Scheme::Widened => vector[lane * 4 + i * 2..][..2]
                                 .copy_from_slice(&i16::from(weight).to_le_bytes()),
                             _ => vector[lane * 4 + i] = weight.cast_unsigned(),
                         }
@@ -91,9 +90,9 @@ impl Product {
             // SAFETY: the instructions are there; a strip has whole pixels of both sides.
             unsafe {
                 match self.scheme {
-                    Scheme::Seven => self.strip::<0>(input.as_ptr().cast(), input.len() / self.k, output),
+                    Scheme::Pairs => self.strip::<0>(input.as_ptr().cast(), input.len() / self.k, output),
                     Scheme::SevenBoth => self.strip::<2>(input.as_ptr().cast(), input.len() / self.k, output),
-                    Scheme::Exact => {
+                    Scheme::Widened => {
                         self.wide.resize(strip * self.k, 0);
                         for (to, from) in self.wide.chunks_exact_mut(8).zip(input.chunks_exact(8)) {
                             let from = _mm_loadl_epi64(from.as_ptr().cast());
