@@ -3,14 +3,13 @@
     python scripts/quantise_mobilenetv2.py [WEIGHTS] [PHOTOGRAPHS]
 
 by default `../shared/assets/mobilenetv2/mobilenet_v2_1.0_224_folded.safetensors` and `../shared/assets/imagenet-samples`
-beside the repository. Weights are symmetric with a scale for each output channel, 127 or 63 steps to each side ("pairs": as many as keep products of two neighbours within
-16 bits, 63 to 127); activations
-are unsigned with a zero point for each tensor, 255 or 127 steps. Ranges of the activations are taken from every second
-photograph, the least and the most or a percentile of all numbers; the other half was not seen then. Biases and sums stay
-f32, as they do in `crates/kernels/examples/int8` (32 bits there). The classifier is quantised with "all" alone.
+beside the repository. Weights are symmetric with a scale for each output channel, 127 or 63 steps to each side ("pairs":
+as many as keep the products of two neighbours within 16 bits, 63 to 127); activations are unsigned with a zero point for
+each tensor, 255 or 127 steps. Ranges of the activations are taken from every second photograph, the least and the most or
+a percentile of all numbers; the other half is unseen. Biases and sums stay f32. "1x1" is without the classifier.
 
-For each way: top-1 on the unseen half and on all, how many answers are those of f32, and how far the logits are from f32's,
-root mean square over root mean square.
+For each way: top-1 on the unseen half and on all, how many answers are those of f32, and how far the logits are from
+f32's, root mean square over root mean square.
 
 Used with torch 2.9.1, pillow 13 and numpy 2.4.6.
 """
@@ -123,7 +122,7 @@ class Network:
         return x.clamp(0, 6) if act else x
 
     def __call__(self, x: torch.Tensor, way: Ranges | Quantised | None) -> torch.Tensor:
-        """Logits without the background's."""
+        """Logits, the background's first."""
         x = self.conv(x, "stem", "image", way, 2)
         before = "stem"
         for index, stride in enumerate(STRIDES):
@@ -159,14 +158,15 @@ def main() -> None:
     def row(way: str, found: torch.Tensor) -> None:
         right = found.argmax(1) == labels
         same = found.argmax(1) == exact.argmax(1)
-        change = [((found - exact)[which].square().mean() / exact[which].square().mean()).sqrt() for which in (unseen, ...)]
+        off = (found - exact).square()
+        change = [(off[which].mean() / exact[which].square().mean()).sqrt() for which in (unseen, ...)]
         print(
-            f"{way:<58}{right[unseen].sum():>4}/{unseen.sum()} {right.sum():>4}/{len(right)}"
+            f"{way:<68}{right[unseen].sum():>4}/{unseen.sum()} {right.sum():>4}/{len(right)}"
             f"{same[unseen].sum():>6}/{unseen.sum()} {same.sum():>4}/{len(same)}{change[0]:>9.2%}{change[1]:>8.2%}",
             flush=True,
         )
 
-    print(f"{'':<58}top-1: unseen, all; as f32: unseen, all; logits: unseen, all")
+    print(f"{'':<68}top-1: unseen, all; as f32: unseen, all; logits: unseen, all")
     row("f32", exact)
     for name, percentile in [("least and most", None), ("99.99 %", 99.99), ("99.9 %", 99.9)]:
         ranges = Ranges(percentile)
