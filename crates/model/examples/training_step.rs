@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p efficientnet-model --example training_step -- \
-//!     device=flex network=efficientnet-b0 size=224 batch=8 steps=10 path=fused
+//!     device=flex network=efficientnet-b0 size=224 batch=8 steps=10 path=fused padding=same
 //! ```
 //!
 //! Prints `key=value` words: medians in milliseconds, the loss after the last step, the peak memory of the process.
@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Distribution, Gradients, Int, Tensor, activation};
-use efficientnet_arch::ArchSpec;
+use efficientnet_arch::{ArchSpec, Padding};
 use efficientnet_model::Network;
 use efficientnet_ops::{Path, optimise, set_path};
 
@@ -35,7 +35,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         other => return Err(format!("a path is `fused` or `composed`, not `{other}`").into()),
     });
     let device = efficientnet_backend::device(&word("device", "flex"))?.autodiff();
-    let spec = ArchSpec::named(&word("network", "efficientnet-b0"))?;
+    let mut spec = ArchSpec::named(&word("network", "efficientnet-b0"))?;
+    spec.padding = match word("padding", "same").as_str() {
+        "same" => Padding::Same,
+        "symmetric" => Padding::Symmetric,
+        other => return Err(format!("a padding is `same` or `symmetric`, not `{other}`").into()),
+    };
     let (batch, size, steps) = (number("batch", 8)?, number("size", 224)?, number("steps", 10)?.max(1));
 
     device.seed(1);
