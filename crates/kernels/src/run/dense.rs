@@ -359,8 +359,9 @@ fn unit_of<S: Simd>(
             weights = out;
         }
     }
-    if let Some(margins) = view.margins() {
-        let held = view.seen(&part.lines);
+    let held = view.seen(&part.lines);
+    // Lines that see nothing but padding have nothing to copy.
+    if let Some(margins) = view.margins().filter(|_| !held.is_empty()) {
         let columns = view.size[1] + margins[0] + margins[1];
         let blocks = op.in_channels.div_ceil(S::LANES);
         let out = room(&mut scratch.padded, blocks * held.len() * columns * S::LANES);
