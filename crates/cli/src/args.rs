@@ -37,6 +37,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Accuracy, loss and calibration over labelled images, in all and for each class
     Eval(EvalArgs),
+    /// Find the ranges that `--int8` needs, from photographs without labels, and say what 8 bits cost
+    Quantize(QuantizeArgs),
     /// Train a network by a recipe, or fine-tune weights on a folder of photographs
     Train(TrainArgs),
     /// Scale networks: the published tables, the phi of a network, the largest within a budget
@@ -138,9 +140,41 @@ pub struct NetworkArgs {
     /// On flex, run Burn's own modules and not the compiled network
     #[arg(long)]
     pub plain: bool,
+    /// On flex, compute 1x1 convolutions in 8 bits, over the ranges that `efficientnet quantize` found
+    #[arg(long, value_name = "RANGES.json", conflicts_with = "plain")]
+    pub int8: Option<PathBuf>,
     /// Images in one forward pass
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = positive)]
     pub batch: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct QuantizeArgs {
+    /// A weights file, a training run's folder, or a published checkpoint's name
+    #[arg(long, value_name = "FILE|RUN|NAME")]
+    pub weights: String,
+    /// Which weights of a run's folder (default: averaged where the run has them, else last)
+    #[arg(long, value_enum)]
+    pub which: Option<Which>,
+    /// The network that the weights are for, where the file does not tell
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Photographs such as the network will see, in folders of any depth
+    #[arg(long, value_name = "DIR")]
+    pub images: PathBuf,
+    /// Take only this many of them, spread evenly over the folder: one half for the ranges, the other
+    /// to see what 8 bits cost
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = positive)]
+    pub limit: usize,
+    /// Where to write the ranges
+    #[arg(long, value_name = "RANGES.json")]
+    pub out: PathBuf,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
+    /// Print what 8 bits cost as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -219,6 +253,9 @@ pub struct MeasureArgs {
     /// On flex, time the compiled network of `predict` and `eval` and not Burn's modules
     #[arg(long)]
     pub compiled: bool,
+    /// With --compiled, compute 1x1 convolutions in 8 bits, over the ranges that `efficientnet quantize` found
+    #[arg(long, value_name = "RANGES.json", requires = "compiled")]
+    pub int8: Option<PathBuf>,
     /// With --compiled, time each step of one image, too, beside what this machine takes for it at least
     #[arg(long)]
     pub layers: bool,

@@ -3,6 +3,8 @@
 //! On `flex`, the default, the compiled network does: the same numbers (`tests/parity.rs` of `efficientnet-model` holds both
 //! to the same fixtures), many times as fast. Other devices, and `--plain`, take Burn.
 
+use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -29,10 +31,13 @@ impl Engine {
     /// The network of these weights, on the device that was asked for.
     pub fn new(weights: Weights, args: &NetworkArgs) -> Result<Self, CliError> {
         let name: DeviceName = args.device.parse()?;
+        if args.int8.is_some() && name.backend != Backend::Flex {
+            let sentence = format!("--int8 is for the CPU: write --device flex, not {}", args.device);
+            return Err(CliError::Usage(sentence));
+        }
         let device = efficientnet_backend::open(name, &args.device)?;
         if name.backend == Backend::Flex && !args.plain {
-            let options = CompileOptions { threads: efficientnet_backend::threads() };
-            return Ok(Self::Compiled(Box::new(CompiledNetwork::from_weights(weights, options)?)));
+            return Ok(Self::Compiled(Box::new(compile(weights, args.int8.as_deref())?)));
         }
         let on = if name.computes_in_host_memory() { NormalizeOn::Host } else { NormalizeOn::Device };
         Ok(Self::Burn(Box::new(Network::from_weights(weights, &device)?), device, on))
@@ -49,6 +54,7 @@ impl Engine {
     /// Its name in reports.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Compiled(network) if network.computes_in_bytes() => "compiled, 8 bits",
             Self::Compiled(_) => "compiled",
             Self::Burn(..) => "burn",
         }
@@ -94,6 +100,20 @@ impl Engine {
             }
         }
     }
+}
+
+/// The network of these weights on the CPU, with 1x1 convolutions in 8 bits where there are ranges for them.
+pub fn compile(weights: Weights, ranges: Option<&Path>) -> Result<CompiledNetwork, CliError> {
+    let options = CompileOptions { threads: efficientnet_backend::threads() };
+    let Some(path) = ranges else { return Ok(CompiledNetwork::from_weights(weights, options)?) };
+    let text = fs::read_to_string(path).map_err(|error| CliError::reading(path, &error))?;
+    let ranges = serde_json::from_str(&text).map_err(|error| {
+        let path = path.display();
+        CliError::Usage(format!(
+            "{path} does not hold ranges of activations ({error}); make them with `efficientnet quantize`"
+        ))
+    })?;
+    Ok(CompiledNetwork::in_bytes(weights, &ranges, options)?)
 }
 
 fn mean(mut logits: Array, others: &Array) -> Array {

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Data(args) => commands::data::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Quantize(args) => commands::quantize::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Scale(args) => commands::scale::run(&args),
         Command::Measure(args) => commands::measure::run(&args),

@@ -272,6 +272,19 @@ fn a_record_is_gone_on_with_to_the_same_figures() {
 
 /// A grey BMP of this side.
 fn grey(side: u32, level: u8) -> Vec<u8> {
+    bmp(side, |_| level)
+}
+
+/// A BMP of this side with patches of many colours.
+fn patches(side: u32, seed: u32) -> Vec<u8> {
+    bmp(side, |i| {
+        let (row, column, colour) = (i / 3 / side / 5, i / 3 % side / 7, i % 3);
+        let mixed = (row * 31 + column * 17 + colour * 7 + seed * 101 + 1).wrapping_mul(2_654_435_761);
+        (mixed >> 24) as u8
+    })
+}
+
+fn bmp(side: u32, level: impl Fn(u32) -> u8) -> Vec<u8> {
     let length = 3 * side * side;
     assert!(side.is_multiple_of(4), "rows end at multiples of four bytes");
     let header = [
@@ -285,7 +298,7 @@ fn grey(side: u32, level: u8) -> Vec<u8> {
         &[1, 0, 24, 0],
         &[0; 24],
     ];
-    [header.concat(), vec![level; length as usize]].concat()
+    [header.concat(), (0..length).map(level).collect()].concat()
 }
 
 #[test]
@@ -311,6 +324,45 @@ fn predict_calls_classes_by_the_names_of_the_training_images() {
     fs::write(&list, others.join("\n")).unwrap();
     let renamed = best(&["--classes", text(&list)]);
     assert_eq!(renamed[0]["name"], format!("my {}", found[0]["name"].as_str().unwrap()));
+}
+
+#[test]
+fn a_network_is_quantized_and_says_what_that_costs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (images, ranges) = (dir.path().join("images/some"), dir.path().join("ranges.json"));
+    fs::create_dir_all(&images).unwrap();
+    let above = images.parent().unwrap();
+    let words = ["quantize", "--weights", run(), "--images", text(above), "--out", text(&ranges)];
+    assert!(refused(&words).contains("give more"));
+    for seed in 0..9 {
+        fs::write(images.join(format!("{seed}.bmp")), patches(32, seed)).unwrap();
+    }
+    fs::write(above.join("9.bmp"), patches(32, 9)).unwrap();
+    let cost = json(&words);
+    assert_eq!((&cost["watched"], &cost["compared"]), (&Value::from(5), &Value::from(5)));
+    assert!(cost["convolutions"].as_u64().unwrap() >= 5, "{cost}");
+    // Steps of a hundredth or so, and not none.
+    assert!((1e-4..0.3).contains(&cost["logits"].as_f64().unwrap()), "{cost}");
+    assert!(refused(&words).contains("--force"));
+
+    let exact = eval(run(), &["--predictions"]);
+    let found = eval(run(), &["--predictions", "--int8", text(&ranges)]);
+    assert_eq!((&exact["engine"], &found["engine"]), (&"compiled".into(), &"compiled, 8 bits".into()));
+    // How near they are, was asked above, on images such as the ranges are of.
+    assert_eq!(found["images"], exact["images"]);
+    assert_ne!(found["predictions"], exact["predictions"]);
+
+    let eval_with = |file: &Path, extra: &[&str]| {
+        let words = ["eval", "--weights", run(), "--data", DATA, "--int8", text(file)];
+        refused(&[&words[..], extra].concat())
+    };
+    assert!(eval_with(&ranges, &["--device", "ndarray"]).contains("--device flex"));
+    assert!(eval_with(&images.join("0.bmp"), &[]).contains("cannot be read"));
+    let others = fs::read_to_string(&ranges).unwrap().replace("stages.1", "stages.9");
+    fs::write(&ranges, others).unwrap();
+    assert!(eval_with(&ranges, &[]).contains("other layers"));
+    fs::write(&ranges, "{}").unwrap();
+    assert!(eval_with(&ranges, &[]).contains("efficientnet quantize"));
 }
 
 #[test]

@@ -128,6 +128,18 @@ impl Folder {
         Ok(Self { dir: dir.to_path_buf(), classes, keys: walk.keys, labels })
     }
 
+    /// All images below a folder, at any depth, as of one class without a name: where nobody asks for labels. There may be none.
+    ///
+    /// # Errors
+    /// [`FolderError`]
+    pub fn unlabelled(dir: impl AsRef<Path>) -> Result<Self, FolderError> {
+        let dir = dir.as_ref();
+        let mut walk = Walk::default();
+        walk.add_images(dir, ".")?;
+        let labels = vec![0; walk.keys.len()];
+        Ok(Self { dir: dir.to_path_buf(), classes: vec![String::new()], keys: walk.keys, labels })
+    }
+
     /// The names of the classes; a sample's class is an index into them.
     pub fn classes(&self) -> &[String] {
         &self.classes

@@ -2,12 +2,13 @@
 
 use crate::error::PlanError;
 use crate::isa::{Detected, Isa};
+use crate::kernel::bytes::Grid;
 use crate::kernel::depthwise::MAX_KERNEL;
 use crate::memory::Store;
 use crate::op::{
     Activation, Conv, ImageLayout, MaxPool, Padding, Residual, ResidualOrder, SqueezeExcite, Value,
 };
-use crate::pack::{Dense, DenseShape, Depthwise, Excite, Geometry, Source};
+use crate::pack::{Dense, DenseShape, Depthwise, Excite, Geometry, Source, split};
 use crate::plan::Plan;
 
 /// Most channels, and most pixels in a side or a padding: products of these still fit `usize`.
@@ -62,6 +63,14 @@ impl Node {
     }
 }
 
+/// Operations, and of the value of each its channels, its name and its grid.
+pub(crate) struct Graph {
+    pub nodes: Vec<Node>,
+    pub channels: Vec<usize>,
+    pub names: Vec<String>,
+    pub grids: Vec<Option<Grid>>,
+}
+
 /// Takes a network's operations one after the other and makes a [`Plan`] of them.
 ///
 /// ```
@@ -99,6 +108,8 @@ pub struct PlanBuilder {
     store: Store,
     channels: Vec<usize>,
     names: Vec<String>,
+    /// The values that 1x1 convolutions read as bytes.
+    grids: Vec<Option<Grid>>,
 }
 
 impl PlanBuilder {
@@ -112,7 +123,8 @@ impl PlanBuilder {
         let detected = isa.detect().ok_or(PlanError::IsaMissing(isa))?;
         let (nodes, names) = (vec![Node::Input], vec!["input".to_owned()]);
         let store = Store::default();
-        Ok(Self { isa, detected, options, nodes, store, channels: vec![channels], names })
+        let (channels, grids) = (vec![channels], vec![None]);
+        Ok(Self { isa, detected, options, nodes, store, channels, names, grids })
     }
 
     /// The images.
@@ -126,6 +138,24 @@ impl PlanBuilder {
     /// If the value is not this builder's.
     pub fn channels(&self, value: Value) -> Result<usize, PlanError> {
         self.channels.get(value.0).copied().ok_or(PlanError::UnknownValue(value.0))
+    }
+
+    /// Has 1x1 convolutions that are added from here on read a value as bytes: its numbers are rounded to one of 256 steps over this
+    /// range (and zero), numbers outside it to its ends, and the weights to 8 bits, with steps of their own for each output
+    /// channel. Sums are exact. Everything else reads the value in f32, and so do all that read the images.
+    ///
+    /// The range is that of the value over images such as the plan will see: of an activation with two ends, those; else the least and
+    /// the most that a plan in f32 with the value as an output gives.
+    ///
+    /// # Errors
+    /// If the value is not this builder's, or an end of the range is not finite or is after the other.
+    pub fn in_bytes(&mut self, value: Value, range: [f32; 2]) -> Result<(), PlanError> {
+        self.channels(value)?;
+        if !(range[0].is_finite() && range[1].is_finite() && range[0] <= range[1]) {
+            return Err(PlanError::Range(range));
+        }
+        self.grids[value.0] = Some(Grid::over(range));
+        Ok(())
     }
 
     /// A convolution, dense or depthwise.
@@ -167,17 +197,21 @@ impl PlanBuilder {
         }
         // A depthwise convolution with a residual is in no network; it is a dense one with zeros.
         let spread = depthwise.then(|| spread(in_channels, taps, conv.weight));
-        let shape = DenseShape {
-            geometry,
-            in_channels,
-            out_channels,
-            source: self.source(from),
-            activation: conv.activation,
+        let (activation, clamp) = match conv.residual {
+            Some(Residual { order: ResidualOrder::BeforeActivation, .. }) => (conv.activation, None),
+            _ => split(conv.activation),
         };
-        let op =
-            Dense::pack(&mut self.store, lanes, shape, spread.as_deref().unwrap_or(conv.weight), conv.bias);
+        let source = self.source(from);
+        let shape = DenseShape { geometry, in_channels, out_channels, source, activation, clamp };
+        let weight = spread.as_deref().unwrap_or(conv.weight);
+        let grid = self.grids[from.0].filter(|_| shape.fits_bytes());
+        let op = match grid {
+            Some(grid) => Dense::pack_bytes(&mut self.store, lanes, shape, grid, weight, conv.bias),
+            None => Dense::pack(&mut self.store, lanes, shape, weight, conv.bias),
+        };
         let residual = conv.residual.map(|residual| (residual.value, residual.order));
-        let name = format!("conv {rows}x{cols}/{} {in_channels}-{out_channels}", conv.stride[0]);
+        let bytes = if op.scale.is_some() { " in bytes" } else { "" };
+        let name = format!("conv {rows}x{cols}/{} {in_channels}-{out_channels}{bytes}", conv.stride[0]);
         Ok(self.push(Node::Dense { from, op, residual }, out_channels, name))
     }
 
@@ -221,8 +255,8 @@ impl PlanBuilder {
         let geometry = Geometry { kernel: [1, 1], stride: [1, 1], padding: Padding::NONE };
         let (store, lanes) = (&mut self.store, self.detected.lanes());
         let mut layer = |in_channels, out_channels, activation, weight, bias| {
-            let source = Source::Blocked;
-            let shape = DenseShape { geometry, in_channels, out_channels, source, activation };
+            let (source, (activation, clamp)) = (Source::Blocked, split(activation));
+            let shape = DenseShape { geometry, in_channels, out_channels, source, activation, clamp };
             Dense::pack(store, lanes, shape, weight, bias)
         };
         let op = Excite {
@@ -261,19 +295,16 @@ impl PlanBuilder {
         for &output in outputs {
             self.channels(output)?;
         }
-        let Self { isa, detected, options, nodes, channels, names, .. } = self;
-        Plan::new(
-            isa,
-            detected,
-            options,
-            crate::steps::compile(nodes, channels, names, outputs, options.layout),
-        )
+        let Self { isa, detected, options, nodes, channels, names, grids, .. } = self;
+        let graph = Graph { nodes, channels, names, grids };
+        Plan::new(isa, detected, options, crate::steps::compile(graph, outputs, options.layout))
     }
 
     fn push(&mut self, node: Node, channels: usize, name: String) -> Value {
         self.nodes.push(node);
         self.channels.push(channels);
         self.names.push(name);
+        self.grids.push(None);
         Value(self.nodes.len() - 1)
     }
 

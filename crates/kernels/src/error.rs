@@ -1,7 +1,7 @@
 //! What can be wrong with a plan or with the input of a run.
 
 /// Why a plan cannot be built or run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
     /// A tensor has another number of elements than its operation needs.
@@ -50,6 +50,9 @@ pub enum PlanError {
         /// The result's.
         result: [usize; 3],
     },
+    /// A range of activations that is none.
+    #[error("activations from {} to {} cannot be put into bytes; give a finite least and a finite most", .0[0], .0[1])]
+    Range([f32; 2]),
     /// The kernel is larger than the padded map.
     #[error("a map of {height} x {width} pixels is too small for the network; give larger images")]
     TooSmall {

@@ -180,6 +180,18 @@ impl Store {
     }
 }
 
+/// The bytes of some f32, whatever they stand for.
+pub(crate) fn bytes(numbers: &[f32]) -> &[u8] {
+    // SAFETY: the same memory, none of it uninitialised; bytes need no alignment.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+}
+
+/// As [`bytes`], to write.
+pub(crate) fn bytes_mut(numbers: &mut [f32]) -> &mut [u8] {
+    // SAFETY: as in `bytes`, and the borrow is exclusive; any bytes are f32.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
+}
+
 /// Memory of which several threads hold disjoint parts.
 #[derive(Clone, Copy)]
 pub(crate) struct Arena<'a> {

@@ -1,6 +1,8 @@
 //! Weights in the order in which the kernels read them; made once, when a plan is built.
 
-use crate::memory::{Store, Weights};
+use crate::kernel::bytes::Grid;
+use crate::kernel::finish::Clamp;
+use crate::memory::{Store, Weights, bytes_mut};
 use crate::op::{Activation, Padding};
 
 /// What a dense convolution reads.
@@ -48,13 +50,23 @@ impl Geometry {
     }
 }
 
+/// An activation as what follows an operation and what the operation does itself.
+pub(crate) fn split(activation: Activation) -> (Activation, Option<Clamp>) {
+    match Clamp::new(activation) {
+        Some(clamp) => (Activation::None, Some(clamp)),
+        None => (activation, None),
+    }
+}
+
 /// A dense convolution's packed weights.
 pub(crate) struct Dense {
     pub geometry: Geometry,
     pub in_channels: usize,
     pub out_channels: usize,
     pub source: Source,
+    /// What follows the product; never what `clamp` does already.
     pub activation: Activation,
+    pub clamp: Option<Clamp>,
     /// For each block of output channels `[input block][row][column][input lane][lane]`; from an image
     /// `[channel][row][column][lane]` (planar) or `[row][column][channel][lane]` (interleaved).
     pub weights: Weights,
@@ -62,6 +74,9 @@ pub(crate) struct Dense {
     pub block: usize,
     /// `[blocks * lanes]`
     pub bias: Weights,
+    /// For a product of bytes, by what its sums are scaled, `[blocks * lanes]`; `weights` then are bytes as well, for each block of
+    /// output channels `[input channels / 4][lane][4]`.
+    pub scale: Option<Weights>,
 }
 
 /// Shape of the unpacked weights of a dense convolution.
@@ -72,12 +87,23 @@ pub(crate) struct DenseShape {
     pub out_channels: usize,
     pub source: Source,
     pub activation: Activation,
+    pub clamp: Option<Clamp>,
+}
+
+impl DenseShape {
+    /// Whether it is a product of pixels that may be one of bytes.
+    pub fn fits_bytes(&self) -> bool {
+        let Geometry { kernel, padding, .. } = self.geometry;
+        // A kernel of one pixel has no padding of TensorFlow's.
+        let padded = !matches!(padding, Padding::Same) && padding != Padding::NONE;
+        kernel == [1, 1] && !padded && self.source == Source::Blocked
+    }
 }
 
 impl Dense {
     /// Packs `[out_channels, in_channels, rows, columns]`; the lengths have been checked.
     pub fn pack(store: &mut Store, lanes: usize, shape: DenseShape, weight: &[f32], bias: &[f32]) -> Self {
-        let DenseShape { geometry, in_channels, out_channels, source, activation } = shape;
+        let DenseShape { geometry, in_channels, out_channels, source, activation, clamp } = shape;
         let [rows, cols] = geometry.kernel;
         let planes = match source {
             Source::Blocked => in_channels.next_multiple_of(lanes),
@@ -102,15 +128,100 @@ impl Dense {
             }
         });
         let bias = padded(store, lanes, out_channels, bias);
-        Self { geometry, in_channels, out_channels, source, activation, weights, block, bias }
+        Self {
+            geometry,
+            in_channels,
+            out_channels,
+            source,
+            activation,
+            clamp,
+            weights,
+            block,
+            bias,
+            scale: None,
+        }
     }
+
+    /// Packs `[out_channels, in_channels]` for an input on a grid of bytes.
+    ///
+    /// Weights are on a grid of their own for each output channel, without a zero point. What the zero point of the input adds to every
+    /// sum is taken from the bias.
+    pub fn pack_bytes(
+        store: &mut Store,
+        lanes: usize,
+        shape: DenseShape,
+        grid: Grid,
+        weight: &[f32],
+        bias: &[f32],
+    ) -> Self {
+        let DenseShape { geometry, in_channels, out_channels, source, activation, clamp } = shape;
+        // In f32, four bytes each.
+        let block = in_channels.next_multiple_of(lanes) * lanes / 4;
+        let filters = || weight.chunks_exact(in_channels).enumerate();
+        let scales: Vec<f64> = filters().map(|(_, filter)| scale_of(filter)).collect();
+        let mut sums = vec![0.0; out_channels];
+        let weights = store.keep(out_channels.div_ceil(lanes) * block, |packed| {
+            let packed = bytes_mut(packed);
+            for (out, filter) in filters() {
+                let lane_of = &mut packed[out / lanes * block * 4 + out % lanes * 4..];
+                for (pair, weights) in filter.chunks(2).enumerate() {
+                    let rounded = rounded(weights, scales[out]);
+                    sums[out] += f64::from(rounded[0] + rounded[1]);
+                    for (i, weight) in rounded.into_iter().enumerate() {
+                        let channel = 2 * pair + i;
+                        lane_of[channel / 4 * lanes * 4 + channel % 4] = (weight as i8).cast_unsigned();
+                    }
+                }
+            }
+        });
+        let by = |out: usize| f64::from(grid.scale) * scales[out];
+        let zeros = |out: usize| by(out) * f64::from(grid.zero) * sums[out];
+        let bias_of = |out: usize| bias.get(out).copied().map_or(0.0, f64::from) - zeros(out);
+        let keep = |store: &mut Store, of: &dyn Fn(usize) -> f64| {
+            let values: Vec<f32> = (0..out_channels).map(|out| of(out) as f32).collect();
+            padded(store, lanes, out_channels, &values)
+        };
+        let (bias, scale) = (keep(store, &bias_of), Some(keep(store, &by)));
+        Self { geometry, in_channels, out_channels, source, activation, clamp, weights, block, bias, scale }
+    }
+}
+
+/// Most of a weight in bytes, and of two neighbours of one sign together: 255 times that fits 16 bits.
+const MOST: [i16; 2] = [127, 128];
+
+/// The width of a filter's steps.
+fn scale_of(filter: &[f32]) -> f64 {
+    let largest = filter.iter().fold(0.0_f32, |most, weight| most.max(weight.abs()));
+    let pair = |pair: &[f32]| match *pair {
+        [a, b] if (a > 0.0) == (b > 0.0) => f64::from(a + b).abs(),
+        _ => 0.0,
+    };
+    let largest_pair = filter.chunks(2).map(pair).fold(0.0, f64::max);
+    let steps = (f64::from(largest) / f64::from(MOST[0])).max(largest_pair / f64::from(MOST[1]));
+    steps.max(f64::from(f32::MIN_POSITIVE))
+}
+
+/// One or two neighbours of a filter in its steps.
+fn rounded(weights: &[f32], scale: f64) -> [i16; 2] {
+    let mut out = [0; 2];
+    for (out, &weight) in out.iter_mut().zip(weights) {
+        *out = ((f64::from(weight) / scale).round() as i16).clamp(-MOST[0], MOST[0]);
+    }
+    // Both may have been rounded up.
+    while (out[0] + out[1]).abs() > MOST[1] {
+        let larger = usize::from(out[1].abs() > out[0].abs());
+        out[larger] -= out[larger].signum();
+    }
+    out
 }
 
 /// A depthwise convolution's packed weights.
 pub(crate) struct Depthwise {
     pub geometry: Geometry,
     pub channels: usize,
+    /// What follows the sums; never what `clamp` does already.
     pub activation: Activation,
+    pub clamp: Option<Clamp>,
     /// `[block][row][column][lane]`
     pub weights: Weights,
     /// `[blocks * lanes]`
@@ -137,7 +248,8 @@ impl Depthwise {
             }
         });
         let bias = padded(store, lanes, channels, bias);
-        Self { geometry, channels, activation, weights, bias }
+        let (activation, clamp) = split(activation);
+        Self { geometry, channels, activation, clamp, weights, bias }
     }
 }
 
@@ -175,6 +287,29 @@ mod tests {
     }
 
     #[test]
+    fn two_neighbours_in_bytes_never_overflow() {
+        let mut bits = 1_u32;
+        for _ in 0..20_000 {
+            let mut weight = || {
+                bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (bits >> 8) as f32 / (1 << 23) as f32 - 1.0
+            };
+            let filter = [(); 6].map(|()| weight());
+            let scale = scale_of(&filter);
+            for pair in filter.chunks(2) {
+                let [a, b] = rounded(pair, scale);
+                assert!((a + b).abs() <= 128 && a.abs() <= 127 && b.abs() <= 127);
+                // Half a step, or one and a half where both would have been rounded up.
+                for (rounded, &weight) in [a, b].into_iter().zip(pair) {
+                    assert!((f64::from(rounded) * scale - f64::from(weight)).abs() <= 1.5 * scale);
+                }
+            }
+        }
+        assert_eq!(rounded(&[1.0], scale_of(&[1.0])), [127, 0]);
+        assert_eq!(rounded(&[0.0, 0.0], scale_of(&[0.0, 0.0])), [0, 0]);
+    }
+
+    #[test]
     fn dense_weights_go_where_the_loops_read_them() {
         // Two output channels, nine input channels, one by two.
         let weight: Vec<f32> = (0..36).map(|i| i as f32).collect();
@@ -184,6 +319,7 @@ mod tests {
             out_channels: 2,
             source: Source::Blocked,
             activation: Activation::None,
+            clamp: None,
         };
         let dense = Dense::pack(&mut Store::default(), 8, shape, &weight, &[5.0, 6.0]);
         // Output 1, input 8 (block 1, lane 0), column 1.

@@ -12,10 +12,11 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::kernel::bytes::ToBytes;
 use crate::memory::{Aligned, Arena, LINE};
 use crate::shape::Shapes;
 use crate::simd::Simd;
-use crate::steps::{Buffer, From, Program, Step};
+use crate::steps::{Buffer, From, Program, Step, To};
 use crate::team::Barrier;
 
 /// One thread's part in a crew.
@@ -96,7 +97,7 @@ pub(crate) struct Scratch {
     /// Some lines of a map with zeros beside them, and of which image's lines of the step at hand.
     padded: Aligned,
     padded_part: Option<(usize, Range<usize>)>,
-    /// Vectors on their way to a sum.
+    /// Vectors on their way to a sum, a row or bytes.
     vectors: Aligned,
 }
 
@@ -177,6 +178,7 @@ pub(crate) fn run<S: Simd>(
                 depthwise::run(s, job, crew, i, &step, scratch);
             }
             Step::Load { to } => rest::load::<S>(job, crew, i, *to),
+            Step::Round { from, to } => rest::to_bytes(s, job, crew, i, *from, *to),
             Step::Sum { from, to } => rest::sum(s, job, crew, i, *from, *to),
             Step::Excite { op, sums, to } => rest::excite(s, job, crew, i, op, [*sums, *to], scratch),
             Step::Scale { from, gate, to } => rest::scale(s, job, crew, i, [*from, *gate, *to]),
@@ -197,27 +199,70 @@ fn share(total: usize, parts: usize, part: usize) -> Range<usize> {
     start..start + each + usize::from(part < longer)
 }
 
-/// Mutable parts of one image's map: for each block of `blocks` the pixels of `pixels`.
+/// Which numbers of one image's map a unit writes: of these blocks of channels these pixels.
+struct Place {
+    image: usize,
+    blocks: Range<usize>,
+    pixels: Range<usize>,
+}
+
+/// Where a convolution's results go, for each block of the place: the map's memory or, where only bytes are kept, the thread's.
 ///
 /// # Safety
-/// They belong to this unit alone.
+/// The place belongs to this unit alone.
 unsafe fn parts<'a, S: Simd>(
     job: &Job<'a>,
-    to: Buffer,
-    image: usize,
-    blocks: &Range<usize>,
-    pixels: &Range<usize>,
+    to: To,
+    place: &Place,
+    own: &'a mut Aligned,
 ) -> [&'a mut [f32]; 4] {
+    let mut out = [&mut [][..], &mut [], &mut [], &mut []];
+    let len = place.pixels.len() * S::LANES;
+    let Some(to) = to.numbers else {
+        let own = room(own, place.blocks.len() * len).chunks_exact_mut(len.max(1));
+        for (out, own) in out.iter_mut().zip(own) {
+            *out = own;
+        }
+        return out;
+    };
     let [height, width] = job.shapes.size(job.program, to);
     let block = height * width * S::LANES;
-    let mut out = [&mut [][..], &mut [], &mut [], &mut []];
-    for (out, b) in out.iter_mut().zip(blocks.clone()) {
-        let start = b * block;
+    for (out, b) in out.iter_mut().zip(place.blocks.clone()) {
+        let start = b * block + place.pixels.start * S::LANES;
         // SAFETY: the caller's promise; blocks are apart.
-        *out =
-            unsafe { job.write(to, image, start + pixels.start * S::LANES..start + pixels.end * S::LANES) };
+        *out = unsafe { job.write(to, place.image, start..start + len) };
     }
     out
+}
+
+/// Writes the blocks of a place, `[pixel][lane]` each, as bytes.
+///
+/// # Safety
+/// The place belongs to this unit alone.
+unsafe fn round<S: Simd, R: AsRef<[f32]>>(s: S, job: &Job<'_>, to: Buffer, place: &Place, blocks: &[R]) {
+    let [height, width] = job.shapes.size(job.program, to);
+    let value = job.program.buffers[to.0].value.0;
+    let Some(grid) = job.program.grids[value] else { return };
+    let step = job.program.channels[value].next_multiple_of(S::LANES);
+    assert!(place.pixels.end <= height * width && place.blocks.end * S::LANES <= step);
+    // SAFETY: of the buffer's bytes only the place's are touched, which by the caller's promise are this unit's.
+    let start = unsafe { job.arena.start_of(job.shapes.range(to, place.image)) }.cast::<u8>();
+    let len = place.pixels.len() * S::LANES;
+    let blocks = &blocks[..place.blocks.len()];
+    assert!(blocks.iter().all(|block| block.as_ref().len() == len));
+    for (i, two) in blocks.chunks(2).enumerate() {
+        let block = place.blocks.start + 2 * i;
+        // SAFETY: the place is inside the map (asserted), and its bytes are this unit's.
+        unsafe {
+            let start = start.add(place.pixels.start * step + block * S::LANES);
+            match two {
+                [first, second] => {
+                    s.enter(ToBytes::new([first.as_ref(), second.as_ref()], grid, start, step));
+                }
+                _ => s.enter(ToBytes::new([two[0].as_ref()], grid, start, step)),
+            }
+        }
+    }
 }
 
 /// At least `len` f32 of a scratch buffer.

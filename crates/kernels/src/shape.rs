@@ -55,6 +55,8 @@ impl Shapes {
                     Kind::Map => channels * height * width,
                     Kind::Sums => channels * BANDS,
                     Kind::Gate => channels,
+                    // Lanes are a multiple of four.
+                    Kind::Bytes => channels * height * width / 4,
                 }
             })
             .collect();
@@ -158,7 +160,7 @@ pub(crate) fn work(program: &Program, shapes: &Shapes, step: &Step) -> Work {
         map_bytes: 0,
     };
     let mut work = match step {
-        Step::Dense { op, to, .. } => dense(op, pixels(*to)),
+        Step::Dense { op, to, .. } => dense(op, to.any().map_or(0, pixels)),
         Step::Depthwise { producer, op, to, .. } => {
             let mut work = match producer {
                 Producer::Map(_) => Work::default(),
@@ -170,7 +172,8 @@ pub(crate) fn work(program: &Program, shapes: &Shapes, step: &Step) -> Work {
                     dense(op, size(&op.geometry, from))
                 }
             };
-            work.macs += pixels(*to) * op.channels * op.geometry.kernel[0] * op.geometry.kernel[1];
+            work.macs +=
+                to.any().map_or(0, pixels) * op.channels * op.geometry.kernel[0] * op.geometry.kernel[1];
             work.weight_bytes += (op.weights.len() + op.bias.len()) * 4;
             work
         }

@@ -43,6 +43,8 @@ pub(crate) trait Task {
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// `LANES` f32.
     type V: Copy;
+    /// `LANES` i32.
+    type Sums: Copy;
     /// f32 in a vector, and channels in a block.
     const LANES: usize;
     /// Vectors that may be summed in registers.
@@ -122,6 +124,33 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     #[inline(always)]
     fn one_plus_exp_neg<const N: usize>(self, x: [Self::V; N]) -> [Self::V; N] {
         math::one_plus_exp_neg(self, x)
+    }
+    /// Sums of nothing.
+    fn no_sums(self) -> Self::Sums;
+    /// Adds to each lane four unsigned bytes (`x`, the same for all lanes) times the lane's four signed ones. Of both pairs of signed
+    /// bytes, those of one sign add up to no more than 128: then an instruction set may have 16 bits for two products.
+    ///
+    /// # Safety
+    /// `4 * LANES` bytes can be read from `weights` on.
+    unsafe fn add_products(self, x: [u8; 4], weights: *const i8, sums: Self::Sums) -> Self::Sums;
+    /// As f32, rounded to the nearest.
+    fn to_f32(self, sums: Self::Sums) -> Self::V;
+    /// Writes the lanes as bytes, rounded to the nearest and to even, cut off at 0 and 255; what is no number is 0.
+    ///
+    /// # Safety
+    /// `LANES` bytes can be written from here on.
+    unsafe fn store_bytes(self, to: *mut u8, value: Self::V);
+    /// Two vectors, one behind the other.
+    ///
+    /// # Safety
+    /// `2 * LANES` bytes can be written from here on.
+    #[inline(always)]
+    unsafe fn store_bytes_of_two(self, to: *mut u8, values: [Self::V; 2]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.store_bytes(to, values[0]);
+            self.store_bytes(to.add(Self::LANES), values[1]);
+        }
     }
     /// value * 2^n, where `n` are the low bits of `shifted` (a whole number from -126 to 127 plus 1.5 * 2^23).
     fn scale(self, value: Self::V, shifted: Self::V) -> Self::V;

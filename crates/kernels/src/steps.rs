@@ -7,7 +7,8 @@
 //!   of weights and saves one over the map.
 //! - A map of which only the mean is wanted is never stored.
 
-use crate::builder::Node;
+use crate::builder::{Graph, Node};
+use crate::kernel::bytes::Grid;
 use crate::op::{ImageLayout, ResidualOrder, Value};
 use crate::pack::{Dense, Depthwise, Excite, Geometry, Source};
 
@@ -24,6 +25,8 @@ pub(crate) enum Kind {
     Sums,
     /// A factor for each channel, `[blocks][lanes]`.
     Gate,
+    /// A map rounded to bytes, `[pixels][blocks][lanes]`.
+    Bytes,
 }
 
 /// A buffer: of which value, and what.
@@ -37,6 +40,7 @@ pub(crate) struct BufferOf {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum From {
     Image,
+    /// Or bytes, for a product of bytes.
     Map(Buffer),
 }
 
@@ -44,6 +48,27 @@ pub(crate) enum From {
 pub(crate) enum Producer {
     Map(Buffer),
     Dense { op: Dense, from: From },
+}
+
+/// Where a convolution's result goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct To {
+    /// The map in f32, or of a dense convolution its sums; `None` where only bytes are wanted.
+    pub numbers: Option<Buffer>,
+    /// The map in bytes, where those are wanted.
+    pub bytes: Option<Buffer>,
+}
+
+impl To {
+    /// What is written.
+    fn buffers(self) -> impl Iterator<Item = Buffer> {
+        self.numbers.into_iter().chain(self.bytes)
+    }
+
+    /// One of them.
+    pub fn any(self) -> Option<Buffer> {
+        self.numbers.or(self.bytes)
+    }
 }
 
 /// One step.
@@ -57,15 +82,20 @@ pub(crate) enum Step {
         from: From,
         gate: Option<Buffer>,
         residual: Option<(Buffer, ResidualOrder)>,
-        to: Buffer,
+        to: To,
     },
     Depthwise {
         producer: Producer,
         op: Depthwise,
-        to: Buffer,
+        to: To,
         sums: Option<Buffer>,
     },
     Sum {
+        from: Buffer,
+        to: Buffer,
+    },
+    /// A map as bytes.
+    Round {
         from: Buffer,
         to: Buffer,
     },
@@ -104,7 +134,7 @@ impl Step {
             }
             Self::Depthwise { producer: Producer::Map(from), .. } => vec![*from],
             Self::Depthwise { producer: Producer::Dense { from, .. }, .. } => of(from).into_iter().collect(),
-            Self::Sum { from, .. } | Self::MaxPool { from, .. } => vec![*from],
+            Self::Sum { from, .. } | Self::Round { from, .. } | Self::MaxPool { from, .. } => vec![*from],
             Self::Excite { sums, .. } | Self::Mean { sums, .. } => vec![*sums],
             Self::Scale { from, gate, .. } => vec![*from, *gate],
         }
@@ -123,10 +153,11 @@ impl Step {
     /// Buffers it writes.
     pub fn writes(&self) -> Vec<Buffer> {
         match self {
-            Self::Depthwise { to, sums, .. } => std::iter::once(*to).chain(*sums).collect(),
+            Self::Depthwise { to, sums, .. } => to.buffers().chain(*sums).collect(),
+            Self::Dense { to, .. } => to.buffers().collect(),
             Self::Load { to }
-            | Self::Dense { to, .. }
             | Self::Sum { to, .. }
+            | Self::Round { to, .. }
             | Self::Excite { to, .. }
             | Self::Scale { to, .. }
             | Self::MaxPool { to, .. }
@@ -152,6 +183,8 @@ pub(crate) struct Program {
     pub buffers: Vec<BufferOf>,
     /// Channels of each value.
     pub channels: Vec<usize>,
+    /// The grid of each value that is wanted in bytes.
+    pub grids: Vec<Option<Grid>>,
     /// Size of each value.
     pub sizes: Vec<SizeRule>,
     /// Value and residual that have to be equal in size.
@@ -163,13 +196,8 @@ pub(crate) struct Program {
 }
 
 /// Fuses the operations that lead to the outputs; all others are dropped.
-pub(crate) fn compile(
-    nodes: Vec<Node>,
-    channels: Vec<usize>,
-    names: Vec<String>,
-    outputs: &[Value],
-    layout: ImageLayout,
-) -> Program {
+pub(crate) fn compile(graph: Graph, outputs: &[Value], layout: ImageLayout) -> Program {
+    let Graph { nodes, channels, names, grids } = graph;
     let users = Users::of(&nodes, outputs);
     let sizes = nodes.iter().map(size_rule).collect();
     let program = Program {
@@ -177,6 +205,7 @@ pub(crate) fn compile(
         names: Vec::new(),
         buffers: Vec::new(),
         channels,
+        grids,
         sizes,
         residuals: Vec::new(),
         layout,
@@ -188,6 +217,7 @@ pub(crate) fn compile(
         users,
         names,
         maps: vec![None; count],
+        bytes: vec![None; count],
         sums: vec![None; count],
         gates: vec![None; count],
         waiting: (0..count).map(|_| None).collect(),
@@ -229,8 +259,12 @@ struct Users {
     only_mean: Vec<bool>,
     /// Some use takes its mean.
     some_mean: Vec<bool>,
-    /// All uses are as the input of 1x1 convolutions.
+    /// All uses are as the input of 1x1 convolutions in f32.
     only_pointwise: Vec<bool>,
+    /// All uses are as the input of 1x1 convolutions in bytes.
+    only_bytes: Vec<bool>,
+    /// Some use is one.
+    some_bytes: Vec<bool>,
 }
 
 impl Users {
@@ -257,14 +291,16 @@ impl Users {
             !outputs.contains(&Value(i)) && uses(i).count() > 0 && uses(i).all(of)
         };
         let every = |of: &dyn Fn(usize) -> bool| (0..nodes.len()).map(of).collect::<Vec<_>>();
-        let pointwise = |i: usize, node: &Node| match node {
+        let pointwise = |i: usize, node: &Node, bytes: bool| match node {
             Node::Dense { from, op, residual } => {
                 op.geometry.kernel == [1, 1]
+                    && op.scale.is_some() == bytes
                     && from.0 == i
                     && residual.is_none_or(|(residual, _)| residual.0 != i)
             }
             _ => false,
         };
+        let reads_bytes = |i: usize, node: &Node| matches!(node, Node::Dense { from, op, .. } if op.scale.is_some() && from.0 == i);
         Self {
             only_depthwise: every(&|i| {
                 uses(i).count() == 1 && all(i, &|node| matches!(node, Node::Depthwise { .. }))
@@ -273,7 +309,9 @@ impl Users {
             some_mean: every(&|i| {
                 uses(i).any(|node| matches!(node, Node::Mean { .. } | Node::Excite { .. }))
             }),
-            only_pointwise: every(&|i| all(i, &|node| pointwise(i, node))),
+            only_pointwise: every(&|i| all(i, &|node| pointwise(i, node, false))),
+            only_bytes: every(&|i| all(i, &|node| pointwise(i, node, true))),
+            some_bytes: every(&|i| uses(i).any(|node| reads_bytes(i, node))),
             wanted,
         }
     }
@@ -285,6 +323,7 @@ struct Compiler {
     names: Vec<String>,
     /// For each value, the buffers that hold it.
     maps: Vec<Option<Buffer>>,
+    bytes: Vec<Option<Buffer>>,
     sums: Vec<Option<Buffer>>,
     /// Map and gate whose product the value is.
     gates: Vec<Option<(Buffer, Buffer)>>,
@@ -304,6 +343,18 @@ impl Compiler {
         buffer
     }
 
+    fn new_bytes(&mut self, value: Value) -> Buffer {
+        let buffer = self.buffer(value, Kind::Bytes);
+        self.bytes[value.0] = Some(buffer);
+        buffer
+    }
+
+    /// What a convolution has to write of its value.
+    fn to(&mut self, value: Value) -> To {
+        let numbers = (!self.users.only_bytes[value.0]).then(|| self.new_map(value));
+        To { numbers, bytes: self.users.some_bytes[value.0].then(|| self.new_bytes(value)) }
+    }
+
     fn push(&mut self, name: String, step: Step) {
         self.program.steps.push(step);
         self.program.names.push(name);
@@ -321,6 +372,17 @@ impl Compiler {
             debug_assert_eq!(value.0, 0, "every value but the input has its map when it is used");
             self.push("load the image".to_owned(), Step::Load { to });
         }
+        to
+    }
+
+    /// The buffer of a value's bytes.
+    fn bytes(&mut self, value: Value) -> Buffer {
+        if let Some(buffer) = self.bytes[value.0] {
+            return buffer;
+        }
+        let from = self.map(value);
+        let to = self.new_bytes(value);
+        self.push(format!("to bytes {}", self.program.channels[value.0]), Step::Round { from, to });
         to
     }
 
@@ -372,10 +434,12 @@ impl Compiler {
         op: Dense,
         residual: Option<(Value, ResidualOrder)>,
     ) {
-        let gated = self.gates[from.0].filter(|_| self.maps[from.0].is_none());
+        let in_bytes = op.scale.is_some();
+        let gated = self.gates[from.0].filter(|_| self.maps[from.0].is_none() && !in_bytes);
         let (from, gate) = match (op.source, gated) {
             (Source::Planar | Source::Interleaved, _) => (From::Image, None),
             (Source::Blocked, Some((map, gate))) => (From::Map(map), Some(gate)),
+            (Source::Blocked, None) if in_bytes => (From::Map(self.bytes(from)), None),
             (Source::Blocked, None) => (From::Map(self.map(from)), None),
         };
         if self.users.only_depthwise[value.0] && residual.is_none() && gate.is_none() {
@@ -386,9 +450,9 @@ impl Compiler {
         let to = if self.users.only_mean[value.0] {
             let sums = self.buffer(value, Kind::Sums);
             self.sums[value.0] = Some(sums);
-            sums
+            To { numbers: Some(sums), bytes: None }
         } else {
-            self.new_map(value)
+            self.to(value)
         };
         self.push(name, Step::Dense { op, from, gate, residual, to });
     }
@@ -400,7 +464,7 @@ impl Compiler {
             }
             None => (Producer::Map(self.map(from)), name),
         };
-        let to = self.new_map(value);
+        let to = self.to(value);
         let sums = self.users.some_mean[value.0].then(|| self.buffer(value, Kind::Sums));
         self.sums[value.0] = sums;
         self.push(name, Step::Depthwise { producer, op, to, sums });

@@ -16,6 +16,12 @@ use efficientnet_weights::Weights;
 
 use crate::ModelError;
 
+mod bytes;
+
+pub use bytes::{ActivationRanges, Calibration};
+
+use self::bytes::Pointwise;
+
 /// How a network is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CompileOptions {
@@ -27,6 +33,7 @@ pub struct CompileOptions {
 pub struct CompiledNetwork {
     spec: ArchSpec,
     plan: Plan,
+    in_bytes: bool,
 }
 
 impl CompiledNetwork {
@@ -35,19 +42,45 @@ impl CompiledNetwork {
     /// # Errors
     /// [`ModelError::Weights`] where a tensor is missing, mis-shaped or not finite; [`ModelError::Plan`] where
     /// `EFFICIENTNET_ISA` asks for instructions that this processor lacks.
-    pub fn from_weights(mut weights: Weights, options: CompileOptions) -> Result<Self, ModelError> {
+    pub fn from_weights(weights: Weights, options: CompileOptions) -> Result<Self, ModelError> {
+        Self::new(weights, options, Pointwise::Numbers)
+    }
+
+    /// As [`CompiledNetwork::from_weights`], with 1x1 convolutions in 8 bits: activations in 255 steps over the range that
+    /// [`Calibration`] found, weights in steps of their own for each output channel. All else is f32, the classifier as well.
+    ///
+    /// # Errors
+    /// As [`CompiledNetwork::from_weights`], and [`ModelError::Ranges`] where the ranges are another network's.
+    pub fn in_bytes(
+        weights: Weights,
+        ranges: &ActivationRanges,
+        options: CompileOptions,
+    ) -> Result<Self, ModelError> {
+        ranges.check(weights.spec())?;
+        Self::new(weights, options, Pointwise::Bytes(ranges))
+    }
+
+    fn new(
+        mut weights: Weights,
+        options: CompileOptions,
+        pointwise: Pointwise<'_>,
+    ) -> Result<Self, ModelError> {
         let spec = weights.spec().clone();
-        let builder =
-            PlanBuilder::new(spec.in_channels, Options { threads: options.threads, ..Options::default() })?;
-        let mut compiler = Compiler { spec: &spec, weights: &mut weights, builder };
+        let in_bytes = matches!(pointwise, Pointwise::Bytes(_));
+        let mut compiler = Compiler::new(&spec, &mut weights, options, pointwise)?;
         let logits = compiler.network()?;
         let plan = compiler.builder.build(&[logits])?;
-        Ok(Self { spec, plan })
+        Ok(Self { spec, plan, in_bytes })
     }
 
     /// What the network is.
     pub fn spec(&self) -> &ArchSpec {
         &self.spec
+    }
+
+    /// Whether its 1x1 convolutions compute in 8 bits.
+    pub fn computes_in_bytes(&self) -> bool {
+        self.in_bytes
     }
 
     /// Logits `[batch, classes]` of normalised images `[batch, channels, height, width]`.
@@ -94,7 +127,9 @@ impl CompiledNetwork {
 
 impl fmt::Debug for CompiledNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CompiledNetwork({}, {}, {} threads)", self.spec.name, self.plan.isa(), self.plan.threads())
+        let (isa, threads) = (self.plan.isa(), self.plan.threads());
+        let bytes = if self.in_bytes { ", 1x1 in 8 bits" } else { "" };
+        write!(f, "CompiledNetwork({}, {isa}, {threads} threads{bytes})", self.spec.name)
     }
 }
 
@@ -103,9 +138,20 @@ struct Compiler<'a> {
     spec: &'a ArchSpec,
     weights: &'a mut Weights,
     builder: PlanBuilder,
+    pointwise: Pointwise<'a>,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(
+        spec: &'a ArchSpec,
+        weights: &'a mut Weights,
+        options: CompileOptions,
+        pointwise: Pointwise<'a>,
+    ) -> Result<Self, ModelError> {
+        let options = Options { threads: options.threads, ..Options::default() };
+        Ok(Self { spec, weights, builder: PlanBuilder::new(spec.in_channels, options)?, pointwise })
+    }
+
     fn network(&mut self) -> Result<Value, ModelError> {
         let x = self.stem()?;
         let x = self.body(x)?;
@@ -197,6 +243,9 @@ impl Compiler<'_> {
     ) -> Result<Value, ModelError> {
         let mut weight = self.take(&format!("{path}.conv.weight"))?;
         let bias = self.fold(path, &mut weight)?;
+        if bytes::is_pointwise(unit) {
+            self.pointwise.read(&mut self.builder, path, x)?;
+        }
         let activation = if unit.act || act_at_end { self.activation() } else { Activation::None };
         let conv = Conv {
             out_channels: unit.out_channels,

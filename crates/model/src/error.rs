@@ -16,6 +16,16 @@ pub enum ModelError {
     /// The compiled network cannot be built or run.
     #[error(transparent)]
     Plan(efficientnet_kernels::PlanError),
+    /// Ranges of activations that are not this network's.
+    #[error(
+        "the ranges of activations are of {found} and not of {network}; take them from this network (`efficientnet quantize`)"
+    )]
+    Ranges {
+        /// What is compiled.
+        network: String,
+        /// What they are of.
+        found: String,
+    },
     /// A device failed while its values were read.
     #[error("the network's values cannot be read from its device: {0}")]
     Device(String),

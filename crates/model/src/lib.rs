@@ -30,7 +30,7 @@ mod surgery;
 mod tensors;
 
 pub use block::{Block, SqueezeExcite};
-pub use compile::{CompileOptions, CompiledNetwork};
+pub use compile::{ActivationRanges, Calibration, CompileOptions, CompiledNetwork};
 pub use efficientnet_kernels::{BoundedStep, Roofline};
 pub use error::ModelError;
 pub use freeze::Freeze;

@@ -61,7 +61,8 @@ fn work(args: &EvalArgs, ranks: &dyn Ranks) -> Outcome {
 
     let record = match &args.out {
         Some(out) => {
-            let header = Header::new(&engine.spec().name, &weights, &transform, args.flip, &*source)?;
+            let files = (weights.as_path(), args.network.int8.as_deref());
+            let header = Header::new(&engine.spec().name, files, &transform, args.flip, &*source)?;
             Record::open(out, args.resume, &header)?
         }
         None => Record::default(),
@@ -219,7 +220,8 @@ impl Evaluation {
     }
 }
 
-fn progress(images: usize, done: usize) -> ProgressBar {
+/// A bar over images.
+pub(super) fn progress(images: usize, done: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} images, {eta} left");
     let bar = ProgressBar::new(images as u64).with_position(done as u64);
     bar.reset_eta();

@@ -14,7 +14,7 @@ use efficientnet_arch::{ArchSpec, Coefficients, TensorSpec};
 use efficientnet_backend::{Backend, DeviceName};
 use efficientnet_data::Transform;
 use efficientnet_data::npy::{self, Array};
-use efficientnet_model::{CompileOptions, CompiledNetwork, Network, Roofline};
+use efficientnet_model::{CompiledNetwork, Network, Roofline};
 use efficientnet_weights::{Weights, synthetic};
 use serde::Serialize;
 
@@ -137,8 +137,8 @@ impl Subject {
         let (weights, transform) = weights(args)?;
         let input = input(args, weights.spec(), transform.as_ref())?;
         if args.compiled {
-            let options = CompileOptions { threads: efficientnet_backend::threads() };
-            return Ok(Self::Compiled(Box::new(CompiledNetwork::from_weights(weights, options)?), input));
+            let network = engine::compile(weights, args.int8.as_deref())?;
+            return Ok(Self::Compiled(Box::new(network), input));
         }
         let network = Network::from_weights(weights, &device)?;
         let data = TensorData::new(input.values, input.shape);

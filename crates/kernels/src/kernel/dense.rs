@@ -5,6 +5,7 @@
 //! `NR` vectors of packed weights and `MR` broadcast inputs. No patch of the input is ever copied: a pixel's neighbours
 //! are at fixed distances from it (implicit im2col). A 1x1 convolution is the case of one row and one column.
 
+use super::finish::Clamp;
 use crate::memory::LINE;
 use crate::simd::{Simd, Task};
 
@@ -66,6 +67,7 @@ pub(crate) struct Run<'a> {
     pub weight_block: usize,
     /// Bias, one for each output channel of the blocks.
     pub bias: &'a [f32],
+    pub clamp: Option<Clamp>,
 }
 
 /// f32 of weights that stay in the first cache beside pixels that pass through it.
@@ -130,6 +132,7 @@ pub(crate) fn run<S: Simd>(s: S, run: &Run<'_>, out: &mut [&mut [f32]]) {
                 weights: run.weights.as_ptr().wrapping_add(plane * window.weight_plane),
                 weight_block: run.weight_block,
                 bias: (plane == 0).then_some(run.bias.as_ptr()),
+                clamp: run.clamp.filter(|_| plane + planes == window.planes),
                 out: to,
             };
             // SAFETY: `place` reads `rows * count` windows, `blocks` weights and biases and writes as many vectors of `blocks` slices;
@@ -154,6 +157,8 @@ struct Place<'a> {
     weight_block: usize,
     /// `None` where sums have been begun.
     bias: Option<*const f32>,
+    /// `None` where sums are to be gone on with, too.
+    clamp: Option<Clamp>,
     out: [*mut f32; 4],
 }
 
@@ -312,9 +317,18 @@ impl<const STEP: usize, const MR: usize, const NR: usize> Task for Tile<'_, STEP
                     }
                     (a, b) = (a.wrapping_add(w.plane_step), b.wrapping_add(w.weight_plane));
                 }
-                for (i, row) in sums.iter().enumerate() {
-                    for (j, &sum) in row.iter().enumerate() {
-                        s.store(out[j].add(i * S::LANES), sum);
+                // Not in place: the sums would be moved to memory, for all of the loops.
+                if let Some(clamp) = place.clamp {
+                    for (i, row) in sums.iter().enumerate() {
+                        for (j, &sum) in row.iter().enumerate() {
+                            s.store(out[j].add(i * S::LANES), clamp.of(s, sum));
+                        }
+                    }
+                } else {
+                    for (i, row) in sums.iter().enumerate() {
+                        for (j, &sum) in row.iter().enumerate() {
+                            s.store(out[j].add(i * S::LANES), sum);
+                        }
                     }
                 }
                 input = input.wrapping_add(MR * step);

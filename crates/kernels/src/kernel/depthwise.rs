@@ -4,6 +4,7 @@
 //! above or below the map is a slice of zeros. Up to eight neighbouring output vectors are summed in registers at a time
 //! and share the inputs they load.
 
+use super::finish::Clamp;
 use crate::simd::{Simd, Task};
 
 /// The largest kernel side.
@@ -21,6 +22,7 @@ pub(crate) struct Row<'a> {
     pub weights: &'a [f32],
     /// One vector.
     pub bias: &'a [f32],
+    pub clamp: Option<Clamp>,
     /// The sums, bias included.
     pub out: &'a mut [f32],
 }
@@ -51,7 +53,7 @@ impl<const K: usize, const STRIDE: usize> Task for Square<'_, K, STRIDE> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Row { rows, weights, bias, out, .. } = self.0;
+        let Row { rows, weights, bias, clamp, out, .. } = self.0;
         let mut inputs = [std::ptr::null(); K];
         for (pointer, input) in inputs.iter_mut().zip(rows) {
             *pointer = input.as_ptr();
@@ -68,14 +70,14 @@ impl<const K: usize, const STRIDE: usize> Task for Square<'_, K, STRIDE> {
                 let (weights, bias) = (weights.as_ptr(), bias.as_ptr());
                 let out = out.as_mut_ptr().add(pixel * S::LANES);
                 match count {
-                    1 => tile_of::<S, K, STRIDE, 1>(s, inputs, weights, bias, out),
-                    2 => tile_of::<S, K, STRIDE, 2>(s, inputs, weights, bias, out),
-                    3 => tile_of::<S, K, STRIDE, 3>(s, inputs, weights, bias, out),
-                    4 => tile_of::<S, K, STRIDE, 4>(s, inputs, weights, bias, out),
-                    5 => tile_of::<S, K, STRIDE, 5>(s, inputs, weights, bias, out),
-                    6 => tile_of::<S, K, STRIDE, 6>(s, inputs, weights, bias, out),
-                    7 => tile_of::<S, K, STRIDE, 7>(s, inputs, weights, bias, out),
-                    _ => tile_of::<S, K, STRIDE, 8>(s, inputs, weights, bias, out),
+                    1 => tile_of::<S, K, STRIDE, 1>(s, inputs, weights, bias, clamp, out),
+                    2 => tile_of::<S, K, STRIDE, 2>(s, inputs, weights, bias, clamp, out),
+                    3 => tile_of::<S, K, STRIDE, 3>(s, inputs, weights, bias, clamp, out),
+                    4 => tile_of::<S, K, STRIDE, 4>(s, inputs, weights, bias, clamp, out),
+                    5 => tile_of::<S, K, STRIDE, 5>(s, inputs, weights, bias, clamp, out),
+                    6 => tile_of::<S, K, STRIDE, 6>(s, inputs, weights, bias, clamp, out),
+                    7 => tile_of::<S, K, STRIDE, 7>(s, inputs, weights, bias, clamp, out),
+                    _ => tile_of::<S, K, STRIDE, 8>(s, inputs, weights, bias, clamp, out),
                 }
             }
             pixel += count;
@@ -93,6 +95,7 @@ unsafe fn tile_of<S: Simd, const K: usize, const STRIDE: usize, const T: usize>(
     inputs: [*const f32; K],
     weights: *const f32,
     bias: *const f32,
+    clamp: Option<Clamp>,
     out: *mut f32,
 ) {
     // SAFETY: the caller's promise.
@@ -113,8 +116,14 @@ unsafe fn tile_of<S: Simd, const K: usize, const STRIDE: usize, const T: usize>(
                 }
             }
         }
-        for (t, &sum) in sums.iter().enumerate() {
-            s.store(out.add(t * S::LANES), sum);
+        if let Some(clamp) = clamp {
+            for (t, &sum) in sums.iter().enumerate() {
+                s.store(out.add(t * S::LANES), clamp.of(s, sum));
+            }
+        } else {
+            for (t, &sum) in sums.iter().enumerate() {
+                s.store(out.add(t * S::LANES), sum);
+            }
         }
     }
 }
@@ -127,7 +136,7 @@ impl Task for Any<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Row { rows, cols, stride, weights, bias, out } = self.0;
+        let Row { rows, cols, stride, weights, bias, clamp, out } = self.0;
         for pixel in 0..out.len() / S::LANES {
             // SAFETY: the extents were checked by `row`.
             unsafe {
@@ -138,6 +147,9 @@ impl Task for Any<'_> {
                         let tap = s.load(weights.as_ptr().add((ky * cols + kx) * S::LANES));
                         sum = s.mul_add(value, tap, sum);
                     }
+                }
+                if let Some(clamp) = clamp {
+                    sum = clamp.of(s, sum);
                 }
                 s.store(out.as_mut_ptr().add(pixel * S::LANES), sum);
             }

@@ -39,6 +39,28 @@ impl Task for Finish<'_> {
     }
 }
 
+/// An activation that cuts off, which a product applies to its sums while they are in registers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Clamp([f32; 2]);
+
+impl Clamp {
+    /// The activation as one, if it is.
+    pub fn new(activation: Activation) -> Option<Self> {
+        match activation {
+            Activation::Relu => Some(Self([0.0, f32::INFINITY])),
+            Activation::Relu6 => Some(Self([0.0, 6.0])),
+            Activation::None | Activation::Silu | Activation::Sigmoid => None,
+        }
+    }
+
+    /// What is no number stays none.
+    #[inline(always)]
+    pub fn of<S: Simd>(self, s: S, value: S::V) -> S::V {
+        let [least, most] = self.0;
+        s.min(s.splat(most), s.max(s.splat(least), value))
+    }
+}
+
 /// An activation as a type, of some vectors side by side.
 trait Activate {
     fn of<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N];

@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 
-use super::{Crew, Job, Scratch, parts, room, share};
+use super::{Crew, Job, Place, Scratch, parts, room, round, share};
+use crate::kernel::bytes;
 use crate::kernel::dense::{self, Run, Window, tile_rows};
 use crate::kernel::finish::Finish;
 use crate::kernel::simple::{Gate, GateWeights};
+use crate::memory;
 use crate::op::ResidualOrder;
 use crate::pack::{Dense, Source};
 use crate::simd::Simd;
-use crate::steps::{Buffer, From, Kind};
+use crate::steps::{Buffer, From, Kind, To};
 
 /// f32 of weights that may stay in the second cache beside a map.
 const WEIGHTS_IN_CACHE: usize = 96 << 10;
@@ -21,7 +23,14 @@ pub(super) struct Step<'a> {
     pub from: From,
     pub gate: Option<Buffer>,
     pub residual: Option<(Buffer, ResidualOrder)>,
-    pub to: Buffer,
+    pub to: To,
+}
+
+impl Step<'_> {
+    /// Whether only the sums of the map are kept.
+    fn keeps_sums(&self, job: &Job<'_>) -> bool {
+        self.to.numbers.is_some_and(|to| job.program.buffers[to.0].kind == Kind::Sums)
+    }
 }
 
 /// One image's input of a dense convolution with all sizes at hand.
@@ -122,6 +131,11 @@ impl<'a> View<'a> {
         out: &mut [&mut [f32]; 4],
     ) {
         let bias = &self.op.bias[blocks.start * S::LANES..];
+        if let Some(scale) = &self.op.scale {
+            let scale = &scale[blocks.start * S::LANES..];
+            let mut to = out.each_mut().map(|out| &mut out[..]);
+            return self.row_of_bytes(s, y, x, weights, [scale, bias], &mut to[..blocks.len()]);
+        }
         let inner = self.inner[0]..self.inner[1];
         let mut at = x.start;
         while at < x.end {
@@ -136,6 +150,7 @@ impl<'a> View<'a> {
                 weights: &weights[weight..],
                 weight_block: self.op.block,
                 bias,
+                clamp: self.op.clamp,
             };
             let mut to = out.each_mut().map(|out| {
                 let range =
@@ -145,6 +160,32 @@ impl<'a> View<'a> {
             dense::run(s, &run, &mut to[..blocks.len()]);
             at = end;
         }
+    }
+
+    /// [`Self::row`] of a product of bytes.
+    fn row_of_bytes<S: Simd>(
+        &self,
+        s: S,
+        y: usize,
+        x: Range<usize>,
+        weights: &[f32],
+        [scale, bias]: [&[f32]; 2],
+        out: &mut [&mut [f32]],
+    ) {
+        let depth = self.op.in_channels.next_multiple_of(S::LANES);
+        let [down, right] = self.op.geometry.stride;
+        let run = bytes::Run {
+            input: memory::bytes(self.input),
+            start: (y * down * self.size[1] + x.start * right) * depth,
+            pixel_step: right * depth,
+            depth,
+            weights: memory::bytes(weights),
+            scale,
+            bias,
+            clamp: self.op.clamp,
+        };
+        debug_assert!(out.iter().all(|out| out.len() == x.len() * S::LANES));
+        bytes::run(s, &run, out);
     }
 
     /// [`Self::row`], activated.
@@ -291,7 +332,7 @@ pub(super) fn run<S: Simd>(
     step: &Step<'_>,
     scratch: &mut Scratch,
 ) {
-    let whole = job.program.buffers[step.to.0].kind == Kind::Sums;
+    let whole = step.keeps_sums(&job);
     // SAFETY: a step does not write what it reads.
     let (input, size) = unsafe { job.input(step.from, 0) };
     let cut = Cut::new::<S>(step, &View::new(step.op, input, size), crew, job.count, whole);
@@ -375,16 +416,21 @@ fn unit_of<S: Simd>(
     let width = view.out()[1];
     let (rows, cols) =
         if view.out()[0] == 1 { (0..1, part.lines.clone()) } else { (part.lines.clone(), 0..width) };
-    if job.program.buffers[step.to.0].kind == Kind::Sums {
+    if step.keeps_sums(job) {
         return sums(s, job, step, view, part, weights, &mut scratch.vectors);
     }
     for y in rows {
         for cols in chunks::<S>(&cols, part.blocks.len()) {
             let pixels = y * width + cols.start..y * width + cols.end;
+            let place = Place { image: part.image, blocks: part.blocks.clone(), pixels };
             // SAFETY: a unit has its blocks and lines for itself.
-            let mut out = unsafe { parts::<S>(job, step.to, part.image, &part.blocks, &pixels) };
+            let mut out = unsafe { parts::<S>(job, step.to, &place, &mut scratch.vectors) };
             view.row(s, y, cols, &part.blocks, weights, &mut out);
-            finish(s, job, step, part, &pixels, &mut out);
+            finish(s, job, step, part, &place.pixels, &mut out);
+            if let Some(bytes) = step.to.bytes {
+                // SAFETY: as above.
+                unsafe { round(s, job, bytes, &place, &out) };
+            }
         }
     }
 }
@@ -431,17 +477,18 @@ fn sums<S: Simd>(
     view: &View<'_>,
     part: &Part,
     weights: &[f32],
-    vectors: &mut crate::memory::Aligned,
+    vectors: &mut memory::Aligned,
 ) {
+    let Some(to) = step.to.numbers else { return };
     let channels = step.op.out_channels.next_multiple_of(S::LANES);
     let own = part.blocks.start * S::LANES..part.blocks.end * S::LANES;
     for band in 1..crate::shape::BANDS {
         // SAFETY: a unit has its blocks for itself.
-        unsafe { job.write(step.to, part.image, band * channels + own.start..band * channels + own.end) }
+        unsafe { job.write(to, part.image, band * channels + own.start..band * channels + own.end) }
             .fill(0.0);
     }
     // SAFETY: as above; the first band.
-    let pool = unsafe { job.write(step.to, part.image, own) };
+    let pool = unsafe { job.write(to, part.image, own) };
     pool.fill(0.0);
     let [height, width] = view.out();
     let room = room(vectors, 4 * 2 * most_pixels::<S>(part.blocks.len()) * S::LANES);

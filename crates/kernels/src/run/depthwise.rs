@@ -9,19 +9,19 @@
 use std::ops::Range;
 
 use super::dense::{View, groups};
-use super::{Crew, Job, Scratch, parts, room, share};
+use super::{Crew, Job, Place, Scratch, parts, room, round, share};
 use crate::kernel::depthwise::{MAX_KERNEL, Row, row};
 use crate::kernel::finish::Finish;
 use crate::memory::{Aligned, LINE};
 use crate::pack::Depthwise;
 use crate::shape::BANDS;
 use crate::simd::Simd;
-use crate::steps::{Buffer, From, Producer};
+use crate::steps::{Buffer, From, Producer, To};
 
 pub(super) struct Step<'a> {
     pub producer: &'a Producer,
     pub op: &'a Depthwise,
-    pub to: Buffer,
+    pub to: To,
     pub sums: Option<Buffer>,
     /// Weights that are wanted next.
     pub next: [&'a [f32]; 2],
@@ -51,7 +51,8 @@ impl Sizes {
                 op.geometry.out(from).unwrap_or([0, 0])
             }
         };
-        let (geometry, out) = (&step.op.geometry, job.shapes.size(job.program, step.to));
+        let (geometry, out) =
+            (&step.op.geometry, step.to.any().map_or([0, 0], |to| job.shapes.size(job.program, to)));
         let before = geometry.before(input);
         let needed = (out[1] - 1) * geometry.stride[1] + geometry.kernel[1];
         Self { input, out, before, pitch: needed.max(before[1] + input[1]) }
@@ -158,16 +159,17 @@ fn unit_of<S: Simd>(
                 source.make(s, y, &part.blocks, &mut ring);
             }
             made = made.max(needed.end);
-            let pixels = y * width..(y + 1) * width;
+            let (image, blocks) = (part.image, part.blocks.clone());
+            let place = Place { image, blocks, pixels: y * width..(y + 1) * width };
             // SAFETY: as above.
-            let out = unsafe { parts::<S>(job, step.to, part.image, &part.blocks, &pixels) };
+            let mut out = unsafe { parts::<S>(job, step.to, &place, vectors) };
             // Once for all blocks: the remainder of a division for each row.
             let mut slots = [None; MAX_KERNEL];
             for (k, slot) in slots[..kernel].iter_mut().enumerate() {
                 let y = (first + k).checked_sub(sizes.before[0]).filter(|y| needed.contains(y));
                 *slot = y.map(|y| ring.slot(y));
             }
-            for (i, (out, block)) in out.into_iter().zip(part.blocks.clone()).enumerate() {
+            for (i, (out, block)) in out.iter_mut().zip(part.blocks.clone()).enumerate() {
                 let mut rows = [zeros; MAX_KERNEL];
                 for (row, slot) in rows.iter_mut().zip(&slots[..kernel]) {
                     if let Some(slot) = *slot {
@@ -182,6 +184,7 @@ fn unit_of<S: Simd>(
                         stride: stride[1],
                         weights: &step.op.weights[block * taps..(block + 1) * taps],
                         bias: &step.op.bias[block * S::LANES..],
+                        clamp: step.op.clamp,
                         out,
                     },
                 );
@@ -190,6 +193,10 @@ fn unit_of<S: Simd>(
                 if !finish.is_idle() {
                     s.enter(finish);
                 }
+            }
+            if let Some(bytes) = step.to.bytes {
+                // SAFETY: as above.
+                unsafe { round(s, job, bytes, &place, &out) };
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The small steps.
 
-use super::{Crew, Job, Scratch, room};
+use super::{Crew, Job, Place, Scratch, room, round, share};
 use crate::kernel::dense::{Run, Window, run};
 use crate::kernel::finish::Finish;
 use crate::kernel::simple::{self, Gate, MaxOf};
@@ -19,6 +19,33 @@ pub(super) fn load<S: Simd>(job: Job<'_>, crew: &Crew<'_>, number: usize, to: Bu
         let out = unsafe { job.write(to, image, 0..job.shapes.lengths[to.0]) };
         let interleaved = job.program.layout == ImageLayout::Nhwc;
         simple::into_blocks(S::LANES, images, job.program.channels[0], interleaved, out);
+    });
+}
+
+/// A map that is there already as bytes.
+pub(super) fn to_bytes<S: Simd>(
+    s: S,
+    job: Job<'_>,
+    crew: &Crew<'_>,
+    number: usize,
+    from: Buffer,
+    to: Buffer,
+) {
+    let pixels: usize = job.shapes.size(job.program, from).iter().product();
+    let blocks = job.shapes.lengths[from.0] / (pixels * S::LANES).max(1);
+    let parts = (4 * crew.threads).min(pixels).max(1);
+    crew.each(number, job.count * parts, |unit| {
+        let (image, pixels) = (unit / parts, share(pixels, parts, unit % parts));
+        // SAFETY: a step does not write what it reads.
+        let map = unsafe { job.read(from, image) };
+        let rows = map
+            .chunks_exact(map.len() / blocks)
+            .map(|plane| &plane[pixels.start * S::LANES..pixels.end * S::LANES]);
+        for (block, row) in rows.enumerate() {
+            let place = Place { image, blocks: block..block + 1, pixels: pixels.clone() };
+            // SAFETY: a unit has its pixels for itself.
+            unsafe { round(s, &job, to, &place, &[row]) };
+        }
     });
 }
 
@@ -112,6 +139,7 @@ fn layer<S: Simd>(s: S, op: &Dense, input: &[f32], out: &mut [f32]) {
             weights: &op.weights[block * op.block..],
             weight_block: op.block,
             bias: &op.bias[block * S::LANES..],
+            clamp: op.clamp,
         };
         let mut rest = &mut *out;
         let blocks = rest.len() / S::LANES;

@@ -34,6 +34,31 @@ fn first(count: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }
 }
 
+/// Adds to each of eight i32 the products of four bytes: two and two in 16 bits, then in 32.
+///
+/// # Safety
+/// The processor has AVX2, and 32 bytes can be read from `weights` on.
+#[inline(always)]
+pub(super) unsafe fn add_products(x: [u8; 4], weights: *const __m256i, sums: __m256i) -> __m256i {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let pairs =
+            _mm256_maddubs_epi16(_mm256_set1_epi32(i32::from_ne_bytes(x)), _mm256_loadu_si256(weights));
+        _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+    }
+}
+
+/// Rounded to i32, of which packing makes bytes. What is above 255 is cut off here, for far above i32 has no numbers; what is below 0
+/// and what is none, which becomes the least i32, packing makes 0.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn cut_off(value: __m256) -> __m256i {
+    // SAFETY: the caller's promise.
+    unsafe { _mm256_cvtps_epi32(_mm256_min_ps(_mm256_set1_ps(255.0), value)) }
+}
+
 /// Compiles the task with the instruction set.
 #[target_feature(enable = "avx2,fma")]
 fn enabled<T: Task>(simd: Avx2, task: T) -> T::Output {
@@ -44,6 +69,7 @@ fn enabled<T: Task>(simd: Avx2, task: T) -> T::Output {
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx2 {
     type V = __m256;
+    type Sums = __m256i;
     const LANES: usize = 8;
     const ACCUMULATORS: usize = 12;
     const TILE: [usize; 4] = [12, 6, 3, 2];
@@ -204,6 +230,39 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+    #[inline(always)]
+    fn no_sums(self) -> Self::Sums {
+        unsafe { _mm256_setzero_si256() }
+    }
+    #[inline(always)]
+    unsafe fn add_products(self, x: [u8; 4], weights: *const i8, sums: Self::Sums) -> Self::Sums {
+        // SAFETY: and the caller's promise.
+        unsafe { add_products(x, weights.cast(), sums) }
+    }
+    #[inline(always)]
+    fn to_f32(self, sums: Self::Sums) -> Self::V {
+        unsafe { _mm256_cvtepi32_ps(sums) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, value: Self::V) {
+        // SAFETY: and the caller's promise.
+        unsafe {
+            let whole = cut_off(value);
+            let words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole));
+            _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes_of_two(self, to: *mut u8, values: [Self::V; 2]) {
+        // SAFETY: and the caller's promise.
+        unsafe {
+            // Packing goes by halves of a register.
+            let words = _mm256_packs_epi32(cut_off(values[0]), cut_off(values[1]));
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+            let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            _mm_storeu_si128(to.cast(), _mm_packus_epi16(low, high));
+        }
     }
     #[inline(always)]
     fn scale(self, value: Self::V, shifted: Self::V) -> Self::V {

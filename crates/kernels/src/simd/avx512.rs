@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::avx2::add_products;
 use super::math::SHIFT;
 use super::{Simd, Task, each};
 
@@ -56,6 +57,8 @@ fn enabled<T: Task>(simd: Avx512, task: T) -> T::Output {
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Avx512 {
     type V = __m512;
+    // Products of bytes in 512 bits are an extension of their own.
+    type Sums = [__m256i; 2];
     const LANES: usize = 16;
     const ACCUMULATORS: usize = 28;
     const TILE: [usize; 4] = [14, 14, 9, 7];
@@ -214,6 +217,32 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+    #[inline(always)]
+    fn no_sums(self) -> Self::Sums {
+        unsafe { [_mm256_setzero_si256(); 2] }
+    }
+    #[inline(always)]
+    unsafe fn add_products(self, x: [u8; 4], weights: *const i8, [low, high]: Self::Sums) -> Self::Sums {
+        // SAFETY: AVX2 comes with AVX-512F; and the caller's promise.
+        unsafe {
+            let weights = weights.cast::<__m256i>();
+            [add_products(x, weights, low), add_products(x, weights.add(1), high)]
+        }
+    }
+    #[inline(always)]
+    fn to_f32(self, [low, high]: Self::Sums) -> Self::V {
+        unsafe { _mm512_cvtepi32_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, value: Self::V) {
+        // SAFETY: and the caller's promise.
+        unsafe {
+            // Far above 255 i32 has no numbers; what is none becomes the least.
+            let whole = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(255.0), value));
+            let bytes = _mm512_cvtusepi32_epi8(_mm512_max_epi32(whole, _mm512_setzero_si512()));
+            _mm_storeu_si128(to.cast(), bytes);
+        }
     }
     #[inline(always)]
     fn scale(self, value: Self::V, shifted: Self::V) -> Self::V {

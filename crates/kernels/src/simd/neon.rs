@@ -46,6 +46,7 @@ fn transposed([a, b, c, d]: [Half; 4]) -> [Half; 4] {
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Simd for Neon {
     type V = [Half; 2];
+    type Sums = [int32x4_t; 2];
     const LANES: usize = 8;
     const ACCUMULATORS: usize = 12;
     const TILE: [usize; 4] = [12, 6, 3, 2];
@@ -188,6 +189,39 @@ impl Simd for Neon {
         // SAFETY: as in `prefetch_near`.
         unsafe {
             asm!("prfm pldl2keep, [{at}]", at = in(reg) at, options(nostack, preserves_flags, readonly));
+        }
+    }
+    #[inline(always)]
+    fn no_sums(self) -> Self::Sums {
+        unsafe { [vdupq_n_s32(0); 2] }
+    }
+    #[inline(always)]
+    unsafe fn add_products(self, x: [u8; 4], weights: *const i8, [low, high]: Self::Sums) -> Self::Sums {
+        // SAFETY: and the caller's promise.
+        unsafe {
+            let x = vreinterpret_u8_u32(vdup_n_u32(u32::from_ne_bytes(x)));
+            let x = vreinterpretq_s16_u16(vmovl_u8(x));
+            // Two lanes' weights at a time: their eight products, and of those the sums of two neighbours.
+            let two = |weights: *const i8| {
+                let weights = vmovl_s8(vld1_s8(weights));
+                let first = vmull_s16(vget_low_s16(x), vget_low_s16(weights));
+                vpaddq_s32(first, vmull_high_s16(x, weights))
+            };
+            let four = |weights: *const i8| vpaddq_s32(two(weights), two(weights.add(8)));
+            [vaddq_s32(low, four(weights)), vaddq_s32(high, four(weights.add(16)))]
+        }
+    }
+    #[inline(always)]
+    fn to_f32(self, [low, high]: Self::Sums) -> Self::V {
+        unsafe { [vcvtq_f32_s32(low), vcvtq_f32_s32(high)] }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, [low, high]: Self::V) {
+        // SAFETY: and the caller's promise.
+        unsafe {
+            // All three cut off; what is no number becomes 0.
+            let half = |value| vqmovn_u32(vcvtnq_u32_f32(value));
+            vst1_u8(to, vqmovn_u16(vcombine_u16(half(low), half(high))));
         }
     }
     #[inline(always)]

@@ -20,6 +20,7 @@ fn each(a: [f32; 8], b: [f32; 8], f: impl Fn(f32, f32) -> f32) -> [f32; 8] {
 
 impl Simd for Portable {
     type V = [f32; 8];
+    type Sums = [i32; 8];
     const LANES: usize = 8;
     const ACCUMULATORS: usize = 4;
     const TILE: [usize; 4] = [4, 2, 1, 1];
@@ -111,6 +112,33 @@ impl Simd for Portable {
     #[inline(always)]
     fn min(self, a: Self::V, b: Self::V) -> Self::V {
         each(a, b, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    fn no_sums(self) -> Self::Sums {
+        [0; 8]
+    }
+    #[inline(always)]
+    unsafe fn add_products(self, x: [u8; 4], weights: *const i8, mut sums: Self::Sums) -> Self::Sums {
+        // SAFETY: the caller's promise.
+        let weights = unsafe { weights.cast::<[[i8; 4]; 8]>().read() };
+        for (sum, weights) in sums.iter_mut().zip(weights) {
+            for (x, weight) in x.into_iter().zip(weights) {
+                *sum += i32::from(x) * i32::from(weight);
+            }
+        }
+        sums
+    }
+    #[inline(always)]
+    fn to_f32(self, sums: Self::Sums) -> Self::V {
+        sums.map(|sum| sum as f32)
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, value: Self::V) {
+        let value = self.min(self.splat(255.0), self.max(value, self.splat(0.0)));
+        // Behind 1.5 * 2^23 there is no room for a fraction: adding it rounds.
+        let bytes = value.map(|value| (value + super::math::SHIFT).to_bits() as u8);
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<[u8; 8]>().write(bytes) }
     }
     #[inline(always)]
     fn scale(self, value: Self::V, shifted: Self::V) -> Self::V {

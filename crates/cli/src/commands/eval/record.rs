@@ -28,19 +28,22 @@ pub struct Header {
     transform: String,
     #[serde(default)]
     flip: bool,
+    /// SHA-256 of the ranges with which it computes in 8 bits, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    int8: Option<String>,
     images: usize,
     /// SHA-256 of the images' keys and classes, in their order.
     data: String,
 }
 
 impl Header {
-    /// What a network of these weights is to say of a source.
+    /// What a network of these weights, and these ranges for 8 bits, is to say of a source.
     ///
     /// # Errors
-    /// [`CliError::Usage`] where the weights cannot be read again.
+    /// [`CliError::Usage`] where a file cannot be read again.
     pub fn new(
         model: &str,
-        weights: &Path,
+        (weights, int8): (&Path, Option<&Path>),
         transform: &Transform,
         flip: bool,
         source: &dyn Source,
@@ -52,7 +55,8 @@ impl Header {
         Ok(Self {
             format: FORMAT,
             model: model.to_string(),
-            weights: hash_of(weights).map_err(|error| CliError::reading(weights, &error))?,
+            weights: hash_of(weights)?,
+            int8: int8.map(hash_of).transpose()?,
             transform: transform.to_string(),
             flip,
             images: source.len(),
@@ -61,7 +65,11 @@ impl Header {
     }
 }
 
-fn hash_of(path: &Path) -> io::Result<String> {
+fn hash_of(path: &Path) -> Result<String, CliError> {
+    hash(path).map_err(|error| CliError::reading(path, &error))
+}
+
+fn hash(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let (mut hasher, mut piece) = (Sha256::new(), vec![0; 1 << 18]);
     loop {
@@ -210,6 +218,7 @@ mod tests {
             weights: "w".to_string(),
             transform: "t".to_string(),
             flip: false,
+            int8: None,
             images: 3,
             data: String::new(),
         }
@@ -256,6 +265,8 @@ mod tests {
         assert!(refused(&path, true, "b1").contains("another evaluation"));
         let flipped = Record::open(&path, true, &Header { flip: true, ..header("b0") });
         assert!(matches!(flipped, Err(CliError::Usage(_))));
+        let in_bytes = Header { int8: Some("r".to_string()), ..header("b0") };
+        assert!(matches!(Record::open(&path, true, &in_bytes), Err(CliError::Usage(_))));
         std::fs::write(&path, "dear diary\n").unwrap();
         assert!(refused(&path, true, "b0").contains("is no record of an evaluation"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear diary\n");

@@ -117,7 +117,7 @@ impl Shape {
                 *row = &block[(y * self.stride[0] + i) * step..][..step];
             }
             let (rows, cols, stride) = (&rows[..self.kernel], self.kernel, self.stride[1]);
-            row(s, Row { rows, cols, stride, weights, bias: zeros, out });
+            row(s, Row { rows, cols, stride, weights, bias: zeros, clamp: None, out });
         }
     }
 
