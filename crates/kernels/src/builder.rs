@@ -8,7 +8,7 @@ use crate::memory::Store;
 use crate::op::{
     Activation, Conv, ImageLayout, MaxPool, Padding, Residual, ResidualOrder, SqueezeExcite, Value,
 };
-use crate::pack::{Dense, DenseShape, Depthwise, Excite, Geometry, Source, split};
+use crate::pack::{Dense, DenseShape, Depthwise, Excite, Form, Geometry, Source, split};
 use crate::plan::Plan;
 
 /// Most channels, and most pixels in a side or a padding: products of these still fit `usize`.
@@ -207,11 +207,18 @@ impl PlanBuilder {
         let grid = self.grids[from.0].filter(|_| shape.fits_bytes());
         let op = match grid {
             Some(grid) => Dense::pack_bytes(&mut self.store, lanes, shape, grid, weight, conv.bias),
+            None if shape.fits_winograd() => {
+                Dense::pack_winograd(&mut self.store, lanes, shape, weight, conv.bias)
+            }
             None => Dense::pack(&mut self.store, lanes, shape, weight, conv.bias),
         };
         let residual = conv.residual.map(|residual| (residual.value, residual.order));
-        let bytes = if op.scale.is_some() { " in bytes" } else { "" };
-        let name = format!("conv {rows}x{cols}/{} {in_channels}-{out_channels}{bytes}", conv.stride[0]);
+        let form = match op.form {
+            Form::Plain => "",
+            Form::Winograd => " by Winograd",
+            Form::Bytes { .. } => " in bytes",
+        };
+        let name = format!("conv {rows}x{cols}/{} {in_channels}-{out_channels}{form}", conv.stride[0]);
         Ok(self.push(Node::Dense { from, op, residual }, out_channels, name))
     }
 

@@ -8,3 +8,4 @@ pub(crate) mod dense;
 pub(crate) mod depthwise;
 pub(crate) mod finish;
 pub(crate) mod simple;
+pub(crate) mod winograd;

@@ -2,6 +2,7 @@
 
 use crate::kernel::bytes::Grid;
 use crate::kernel::finish::Clamp;
+use crate::kernel::winograd::{self, POINTS};
 use crate::memory::{Store, Weights, bytes_mut};
 use crate::op::{Activation, Padding};
 
@@ -74,9 +75,20 @@ pub(crate) struct Dense {
     pub block: usize,
     /// `[blocks * lanes]`
     pub bias: Weights,
-    /// For a product of bytes, by what its sums are scaled, `[blocks * lanes]`; `weights` then are bytes as well, for each block of
-    /// output channels `[input channels / 4][lane][4]`.
-    pub scale: Option<Weights>,
+    pub form: Form,
+}
+
+/// How a dense convolution is computed, and what its weights are for that.
+pub(crate) enum Form {
+    /// As it is defined.
+    Plain,
+    /// By Winograd: for each block of output channels `[point][input block][input lane][lane]`.
+    Winograd,
+    /// As a product of bytes: bytes as well, for each block of output channels `[input channels / 4][lane][4]`.
+    Bytes {
+        /// By what sums are scaled, `[blocks * lanes]`.
+        scale: Weights,
+    },
 }
 
 /// Shape of the unpacked weights of a dense convolution.
@@ -97,6 +109,18 @@ impl DenseShape {
         // A kernel of one pixel has no padding of TensorFlow's.
         let padded = !matches!(padding, Padding::Same) && padding != Padding::NONE;
         kernel == [1, 1] && !padded && self.source == Source::Blocked
+    }
+
+    /// Whether Winograd's way is the shorter one: with few channels additions take the time that it saves, with very many it is
+    /// the weights, of which there are nearly twice as many to read.
+    pub fn fits_winograd(&self) -> bool {
+        let Geometry { kernel, stride, .. } = self.geometry;
+        let (least, most) = (self.in_channels.min(self.out_channels), self.in_channels * self.out_channels);
+        kernel == [3, 3]
+            && stride == [1, 1]
+            && self.source == Source::Blocked
+            && least >= 16
+            && most <= 1 << 16
     }
 }
 
@@ -138,8 +162,33 @@ impl Dense {
             weights,
             block,
             bias,
-            scale: None,
+            form: Form::Plain,
         }
+    }
+
+    /// Packs `[out_channels, in_channels, 3, 3]` in Winograd's form.
+    pub fn pack_winograd(
+        store: &mut Store,
+        lanes: usize,
+        shape: DenseShape,
+        weight: &[f32],
+        bias: &[f32],
+    ) -> Self {
+        let DenseShape { geometry, in_channels, out_channels, source, activation, clamp } = shape;
+        let point = in_channels.next_multiple_of(lanes) * lanes;
+        let block = POINTS * point;
+        let weights = store.keep(out_channels.div_ceil(lanes) * block, |packed| {
+            for (out, weight) in weight.chunks_exact(in_channels * 9).enumerate() {
+                let lane_of = &mut packed[out / lanes * block + out % lanes..];
+                for (channel, taps) in weight.chunks_exact(9).enumerate() {
+                    for (i, value) in winograd::filter(taps).into_iter().enumerate() {
+                        lane_of[i * point + channel * lanes] = value as f32;
+                    }
+                }
+            }
+        });
+        let (bias, form) = (padded(store, lanes, out_channels, bias), Form::Winograd);
+        Self { geometry, in_channels, out_channels, source, activation, clamp, weights, block, bias, form }
     }
 
     /// Packs `[out_channels, in_channels]` for an input on a grid of bytes.
@@ -181,8 +230,8 @@ impl Dense {
             let values: Vec<f32> = (0..out_channels).map(|out| of(out) as f32).collect();
             padded(store, lanes, out_channels, &values)
         };
-        let (bias, scale) = (keep(store, &bias_of), Some(keep(store, &by)));
-        Self { geometry, in_channels, out_channels, source, activation, clamp, weights, block, bias, scale }
+        let (bias, form) = (keep(store, &bias_of), Form::Bytes { scale: keep(store, &by) });
+        Self { geometry, in_channels, out_channels, source, activation, clamp, weights, block, bias, form }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct StepProfile {
     pub time: Duration,
     /// Multiply-adds.
     pub macs: usize,
+    /// Those that are done: fewer, where a 3x3 convolution goes by Winograd.
+    pub products: usize,
     /// Weights read, in bytes.
     pub weight_bytes: usize,
     /// Maps read and written, in bytes; the image is one.
@@ -65,8 +67,18 @@ impl Profile {
             }
             let size = step.writes().first().map_or([0, 0], |&buffer| shapes.size(program, buffer));
             let name = name.clone();
-            let (macs, weight_bytes, map_bytes) = (work.macs, work.weight_bytes, work.map_bytes);
-            steps.push(StepProfile { name, size, time, macs, weight_bytes, map_bytes, fetched_bytes });
+            let (macs, products) = (work.macs, work.products);
+            let (weight_bytes, map_bytes) = (work.weight_bytes, work.map_bytes);
+            steps.push(StepProfile {
+                name,
+                size,
+                time,
+                macs,
+                products,
+                weight_bytes,
+                map_bytes,
+                fetched_bytes,
+            });
         }
         Self { steps, arena_bytes: 4 * (shapes.arena + shapes.image_len(program)) }
     }

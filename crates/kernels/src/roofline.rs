@@ -113,7 +113,7 @@ impl BoundedStep {
         let touched = step.weight_bytes + step.map_bytes;
         let near = time(touched, ceilings.gigabytes(touched));
         let far = time(step.fetched_bytes, ceilings.gigabytes(network_bytes));
-        Self { arithmetic: time(2 * step.macs, ceilings.gflops), memory: near.max(far), step }
+        Self { arithmetic: time(2 * step.products, ceilings.gflops), memory: near.max(far), step }
     }
 
     /// The larger of the two.

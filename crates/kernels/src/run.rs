@@ -7,6 +7,7 @@
 mod dense;
 mod depthwise;
 mod rest;
+mod winograd;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::kernel::bytes::ToBytes;
 use crate::memory::{Aligned, Arena, LINE};
+use crate::pack::Form;
 use crate::shape::Shapes;
 use crate::simd::Simd;
 use crate::steps::{Buffer, From, Program, Step, To};
@@ -97,6 +99,9 @@ pub(crate) struct Scratch {
     /// Some lines of a map with zeros beside them, and of which image's lines of the step at hand.
     padded: Aligned,
     padded_part: Option<(usize, Range<usize>)>,
+    /// An input in Winograd's form, and of which image's rows of tiles of the step at hand.
+    transformed: Aligned,
+    transformed_part: Option<(usize, Range<usize>)>,
     /// Vectors on their way to a sum, a row or bytes.
     vectors: Aligned,
 }
@@ -165,7 +170,10 @@ pub(crate) fn run<S: Simd>(
         match step {
             Step::Dense { op, from, gate, residual, to } => {
                 let step = dense::Step { op, from: *from, gate: *gate, residual: *residual, to: *to };
-                dense::run(s, job, crew, i, &step, scratch);
+                match op.form {
+                    Form::Winograd => winograd::run(s, job, crew, i, &step, scratch),
+                    Form::Plain | Form::Bytes { .. } => dense::run(s, job, crew, i, &step, scratch),
+                }
             }
             Step::Depthwise { producer, op, to, sums } => {
                 // The two layers of squeeze-excite are nothing but a walk over their weights; they are fetched while

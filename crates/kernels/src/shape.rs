@@ -8,8 +8,10 @@ use std::ops::Range;
 
 use crate::builder::{MOST, within};
 use crate::error::PlanError;
+use crate::kernel::winograd::POINTS;
 use crate::op::Value;
-use crate::steps::{Buffer, From, Kind, Producer, Program, SizeRule, Step};
+use crate::pack::{Dense, Form};
+use crate::steps::{Buffer, From, Kind, Producer, Program, SizeRule, Step, To};
 
 /// Bands of rows over which sums for a pooling are kept apart. Fixed, so that the sum does not depend on the threads.
 pub(crate) const BANDS: usize = 4;
@@ -144,6 +146,8 @@ fn place(program: &Program, lengths: &[usize], group: usize) -> (Vec<usize>, usi
 pub(crate) struct Work {
     /// Multiply-adds for one image.
     pub macs: usize,
+    /// Those that are done, for one image: by Winograd fewer.
+    pub products: usize,
     /// Bytes of weights read.
     pub weight_bytes: usize,
     /// Bytes of maps read and written for one image, itself included.
@@ -152,15 +156,18 @@ pub(crate) struct Work {
 
 /// Counts a step's work.
 pub(crate) fn work(program: &Program, shapes: &Shapes, step: &Step) -> Work {
-    let pixels = |buffer: Buffer| shapes.size(program, buffer).iter().product::<usize>();
-    let size = |rule: &crate::pack::Geometry, size| rule.out(size).map_or(0, |[h, w]| h * w);
-    let dense = |op: &crate::pack::Dense, pixels: usize| Work {
-        macs: pixels * op.in_channels * op.out_channels * op.geometry.kernel[0] * op.geometry.kernel[1],
-        weight_bytes: (op.weights.len() + op.bias.len()) * 4,
-        map_bytes: 0,
+    let size_of = |to: &To| to.any().map_or([0, 0], |to| shapes.size(program, to));
+    let dense = |op: &Dense, [height, width]: [usize; 2]| {
+        let channels = op.in_channels * op.out_channels;
+        let macs = height * width * channels * op.geometry.kernel[0] * op.geometry.kernel[1];
+        let products = match op.form {
+            Form::Winograd => height.div_ceil(2) * width.div_ceil(2) * POINTS * channels,
+            Form::Plain | Form::Bytes { .. } => macs,
+        };
+        Work { macs, products, weight_bytes: (op.weights.len() + op.bias.len()) * 4, map_bytes: 0 }
     };
     let mut work = match step {
-        Step::Dense { op, to, .. } => dense(op, to.any().map_or(0, pixels)),
+        Step::Dense { op, to, .. } => dense(op, size_of(to)),
         Step::Depthwise { producer, op, to, .. } => {
             let mut work = match producer {
                 Producer::Map(_) => Work::default(),
@@ -169,18 +176,20 @@ pub(crate) fn work(program: &Program, shapes: &Shapes, step: &Step) -> Work {
                         From::Image => shapes.image,
                         From::Map(buffer) => shapes.size(program, *buffer),
                     };
-                    dense(op, size(&op.geometry, from))
+                    dense(op, op.geometry.out(from).unwrap_or([0, 0]))
                 }
             };
-            work.macs +=
-                to.any().map_or(0, pixels) * op.channels * op.geometry.kernel[0] * op.geometry.kernel[1];
+            let taps = op.geometry.kernel[0] * op.geometry.kernel[1];
+            let macs = size_of(to).iter().product::<usize>() * op.channels * taps;
+            (work.macs, work.products) = (work.macs + macs, work.products + macs);
             work.weight_bytes += (op.weights.len() + op.bias.len()) * 4;
             work
         }
         Step::Excite { op, .. } => {
-            let (reduce, expand) = (dense(&op.reduce, 1), dense(&op.expand, 1));
+            let (reduce, expand) = (dense(&op.reduce, [1, 1]), dense(&op.expand, [1, 1]));
             Work {
                 macs: reduce.macs + expand.macs,
+                products: reduce.products + expand.products,
                 weight_bytes: reduce.weight_bytes + expand.weight_bytes,
                 map_bytes: 0,
             }

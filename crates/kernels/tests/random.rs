@@ -91,6 +91,43 @@ proptest! {
         }
     }
 
+    /// 3x3 without a stride, over channels enough for Winograd's way; a depthwise convolution or a mean may follow.
+    #[test]
+    fn winograd(first in 16_usize..50, unit in unit(), image in image(), small in any::<bool>(),
+                added in any::<bool>(), last in 0_usize..3, threads in 1_usize..4) {
+        let image = if small { [image[0], image[1], image[2] % 7 + 1, image[3] % 6 + 1] } else { image };
+        for options in everywhere(threads, ImageLayout::Nchw) {
+            let mut pair = Pair::new(options, image, 9);
+            let x = pair.conv(pair.input(), pointwise(first), None);
+            let unit = Unit { kernel: [3; 2], stride: [1; 2], padding: Padding::Same, ..unit };
+            let unit = Unit { out: if added { first } else { unit.out.max(16) }, ..unit };
+            let order = ResidualOrder::BeforeActivation;
+            let residual = added.then_some(Residual { value: x, order });
+            let y = pair.conv(x, unit, residual);
+            let depthwise = Unit { groups: unit.out, padding: Padding::Same, kernel: [3; 2], ..pointwise(unit.out) };
+            let z = match last {
+                0 => pair.mean(y),
+                1 => pair.conv(y, depthwise, None),
+                _ => y,
+            };
+            pair.check(&[z], "winograd");
+        }
+    }
+
+    /// The same with padding of any kind.
+    #[test]
+    fn winograd_padded(unit in unit(), image in image(), top in 0_usize..4, left in 0_usize..4, bottom in 0_usize..4,
+                       right in 0_usize..4) {
+        for options in everywhere(2, ImageLayout::Nchw) {
+            let mut pair = Pair::new(options, image, 10);
+            let x = pair.conv(pair.input(), pointwise(17), None);
+            let padding = Padding::Explicit { top, bottom, left, right };
+            let out = unit.out.max(16);
+            let y = pair.conv(x, Unit { out, kernel: [3; 2], stride: [1; 2], padding, ..unit }, None);
+            pair.check(&[y], "winograd, padded");
+        }
+    }
+
     #[test]
     fn depthwise(unit in unit(), producer in unit(), small in any::<bool>(), alone in any::<bool>(),
                  image in image(), layout in layout(), threads in 1_usize..4) {
@@ -141,6 +178,23 @@ proptest! {
             let pooled = pair.mean(z);
             let out = pair.conv(pooled, pointwise(5), None);
             pair.check(&[out, x], "pools and residuals");
+        }
+    }
+}
+
+/// Padding wider than the kernel: the outermost lines and columns see nothing of the map.
+#[test]
+fn windows_that_lie_in_padding_alone() {
+    for options in everywhere(2, ImageLayout::Nchw) {
+        for (stride, batch) in [([1, 1], 1), ([2, 3], 2)] {
+            let mut pair = Pair::new(options, [batch, 3, 5, 6], 8);
+            let x = pair.conv(pair.input(), pointwise(20), None);
+            let padding = Padding::Explicit { top: 5, bottom: 4, left: 6, right: 3 };
+            let wide = Unit { kernel: [3, 3], stride, padding, ..pointwise(20) };
+            let dense = pair.conv(x, wide, None);
+            let depthwise = pair.conv(x, Unit { groups: 20, ..wide }, None);
+            let from_image = pair.conv(pair.input(), wide, None);
+            pair.check(&[dense, depthwise, from_image], "windows in padding");
         }
     }
 }

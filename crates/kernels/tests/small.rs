@@ -4,6 +4,7 @@
 mod common;
 mod training_common;
 
+use common::exact::Exact;
 use common::{Pair, Unit, everywhere};
 use efficientnet_kernels::training::{AdamW, Convolution, NormAct, RmspropTf, Sgd, lerp};
 use efficientnet_kernels::{Activation, ImageLayout, MaxPool, Padding, Residual, ResidualOrder};
@@ -38,22 +39,44 @@ fn an_inverted_residual_network() {
     }
 }
 
-/// Dense convolutions of more than one pixel, pooling, the gate that is seen, residuals before the activation.
+/// Dense convolutions of more than one pixel (one as it is, two by Winograd), pooling, the gate that is seen, residuals before the activation.
 #[test]
 fn a_residual_network() {
     for (threads, batch) in [(1, 1), (2, 2)] {
         for options in everywhere(threads, ImageLayout::Nhwc) {
             let mut pair = Pair::new(options, [batch, 3, 6, 5], 8);
             let stem =
-                pair.conv(pair.input(), Unit { activation: Activation::Relu, ..unit(12, 5, 2, 1) }, None);
+                pair.conv(pair.input(), Unit { activation: Activation::Relu, ..unit(17, 5, 2, 1) }, None);
             let pooled =
                 pair.max_pool(stem, MaxPool { kernel: [3; 2], stride: [2; 2], padding: Padding::all(1) });
-            let once = pair.conv(pooled, unit(12, 3, 1, 1), None);
+            let once = pair.conv(pooled, unit(17, 3, 1, 1), None);
             let residual = Residual { value: pooled, order: ResidualOrder::BeforeActivation };
-            let twice = pair.conv(once, unit(12, 3, 1, 1), Some(residual));
+            let twice = pair.conv(once, unit(17, 3, 1, 1), Some(residual));
             let gated = pair.squeeze_excite(twice, 3, Activation::Relu);
             let mean = pair.mean(gated);
             pair.check(&[gated, mean], "a residual network");
+        }
+    }
+}
+
+/// Every way into bytes and out of them: written by a product, by a depthwise convolution and by themselves, beside f32 and alone.
+#[test]
+fn a_network_in_bytes() {
+    for (threads, batch) in [(1, 1), (2, 2)] {
+        for options in everywhere(threads, ImageLayout::Nchw) {
+            let (mut exact, input) = Exact::new(options, [batch, 3, 5, 6]);
+            let x = exact.select(&input, 9);
+            exact.in_bytes(&x);
+            let wide = exact.product(&x, 18, 1, Activation::Relu6, None);
+            let expanded = exact.depthwise(&wide, 3, 2);
+            let moved = exact.depthwise(&x, 3, 1);
+            exact.in_bytes(&moved);
+            let block = exact.product(&moved, 9, 1, Activation::None, Some(&x));
+            let pool = MaxPool { kernel: [2; 2], stride: [1; 2], padding: Padding::Same };
+            let pooled = exact.max_pool(&x, &pool);
+            exact.in_bytes(&pooled);
+            let thin = exact.product(&pooled, 17, 2, Activation::Silu, None);
+            exact.check(&[expanded, block, thin], "a network in bytes");
         }
     }
 }

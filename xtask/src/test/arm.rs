@@ -16,7 +16,7 @@ const EMULATOR: &str = "qemu-aarch64";
 /// Where Debian's package has the other system's libraries.
 const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 /// All but those that go through every named network: they would take most of an hour.
-const PROGRAMS: [&str; 3] = ["small", "random", "training_random"];
+const PROGRAMS: [&str; 4] = ["small", "random", "bytes", "training_random"];
 
 /// Runs the tests of `crates/kernels` in it.
 pub fn arm() -> Result<()> {

@@ -13,7 +13,8 @@ use super::{BACKENDS_VARIABLE, Tally, run};
 /// Forces an instruction set, see `crates/kernels/src/isa.rs`.
 const ISA_VARIABLE: &str = "EFFICIENTNET_ISA";
 /// The test programs: of `kernels`, of `ops`, and of whole networks in `model` and `train`.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 12] = [
+    "bytes",
     "plan",
     "random",
     "shapes",

@@ -17,7 +17,7 @@ fn ceilings() -> Ceilings {
 fn step(name: &str, us: u64, macs: usize, [weight_bytes, map_bytes]: [usize; 2]) -> StepProfile {
     let (name, time) = (name.to_owned(), Duration::from_micros(us));
     let fetched_bytes = weight_bytes;
-    StepProfile { name, size: [7, 7], time, macs, weight_bytes, map_bytes, fetched_bytes }
+    StepProfile { name, size: [7, 7], time, macs, products: macs, weight_bytes, map_bytes, fetched_bytes }
 }
 
 fn roofline() -> Roofline {

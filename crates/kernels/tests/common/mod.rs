@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
 
+pub mod exact;
+
 use efficientnet_kernels::{
     Activation, Conv, ImageLayout, Images, Isa, Map, MaxPool, Options, Padding, PlanBuilder, PlanError,
     Residual, ResidualOrder, SqueezeExcite, Value,
