@@ -140,15 +140,18 @@ fn shards_that_wait_for_each_other_need_no_second_start() {
     let plan = plan(&halving());
     whole(&plan, &dir.path().join("whole"));
     let run_dir = dir.path().join("shards");
+    // One that fails must not be waited for.
+    let stop = AtomicBool::new(false);
     let ended = std::thread::scope(|scope| {
         let shards = [1, 2, 3].map(|index| {
-            let (plan, run_dir) = (&plan, &run_dir);
+            let (plan, run_dir, stop) = (&plan, &run_dir, &stop);
             scope.spawn(move || {
                 let strategy = plan.strategy(&lineup(plan)).unwrap();
-                let mut study = open(plan, run_dir, shard(index, 3), false).unwrap();
+                let opened = open(plan, run_dir, shard(index, 3), false);
+                let stopped = |_: &_| stop.store(true, std::sync::atomic::Ordering::Relaxed);
+                let mut study = opened.inspect_err(stopped).unwrap();
                 study.wait_for_others(true);
-                let (stop, mut runner) = (AtomicBool::new(false), Formula::default());
-                study.run(&*strategy, &mut runner, &stop, &mut Progress::silent()).unwrap()
+                study.run(&*strategy, &mut Formula::default(), stop, &mut Progress::silent()).unwrap()
             })
         });
         shards.map(|shard| shard.join().unwrap())

@@ -82,8 +82,8 @@ fn lock(dir: &Path, shard: Shard) -> Result<Lock, StudyError> {
     })
 }
 
-/// Refuses a folder with anything in it but what a killed beginning leaves, and the latencies that the plan's networks were
-/// looked for by.
+/// Refuses a folder with anything in it but what a killed beginning leaves, the latencies that the plan's networks were
+/// looked for by, and the plan: shards that are started at once find one that was not there a moment ago. Whose it is, is asked later.
 fn vacant(dir: &Path, files: &[(String, String)]) -> Result<(), StudyError> {
     if !dir.exists() {
         return Ok(());
@@ -92,7 +92,7 @@ fn vacant(dir: &Path, files: &[(String, String)]) -> Result<(), StudyError> {
         let begun =
             [".lock-", "environment-", "trials-", "times-"].iter().any(|start| name.starts_with(start));
         let latencies = name.trim_start_matches('.').starts_with(TABLE);
-        begun || latencies || is_part(name) || files.iter().any(|(file, _)| file == name)
+        begun || latencies || name == PLAN || is_part(name) || files.iter().any(|(file, _)| file == name)
     };
     match names(dir)?.into_iter().find(|name| !ours(name)) {
         Some(other) => Err(FolderError::Foreign { path: dir.to_path_buf(), other }.into()),
@@ -117,4 +117,22 @@ fn write(path: &Path, text: &str) -> Result<(), StudyError> {
 
 pub(super) fn io_error(path: &Path, action: &'static str, source: io::Error) -> StudyError {
     FolderError::Io { path: path.to_path_buf(), action, source }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_another_shard_has_just_written_is_nothing_foreign() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [PLAN, ".lock-1-of-3", "environment-1-of-3.json", "tiny.toml"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let files = [("tiny.toml".to_string(), String::new())];
+        vacant(dir.path(), &files).unwrap();
+        fs::write(dir.path().join("thesis.tex"), "").unwrap();
+        let refused = vacant(dir.path(), &files).unwrap_err().to_string();
+        assert!(refused.contains("thesis.tex"), "{refused}");
+    }
 }
